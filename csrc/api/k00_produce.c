@@ -1,0 +1,323 @@
+/* api/k00_produce.c — Produce (API key 0, versions 3-13).
+ *
+ * The whole reply is encoded when the request arrives, with the places of error code, base offset, log append time and log start offset left to be
+ * patched: nothing of the request is needed when the append, or the sync that acks=all waits for, is through.
+ *   per partition   index int32 | errorCode int16 | baseOffset int64 | logAppendTimeMs int64 | logStartOffset int64 (5+) | …
+ * Order of checks as the Java broker's: acks, topic and partition, then the batch (pb__batch_check), then producer state in the append. */
+#include "api/api.h"
+#include "base/assert.h"
+#include "base/endian.h"
+#include "base/err.h"
+
+enum { ACKS_ALL = -1, ACKS_NONE = 0, ACKS_LEADER = 1 };
+enum { AT_BASE_OFFSET = 2, AT_APPEND_TIME = 10, AT_START_OFFSET = 18, RESULT_BYTES = 26 };
+enum { ROOM_TOPIC = PB_TOPIC_NAME_BYTES_MAX + 64, ROOM_PARTITION = 96, ROOM_FAULT = 320 };
+
+/* One partition's part of a request that waits for a sync. */
+struct produce_wait {
+    struct pb_waiter waiter;
+    struct produce_wait *next;
+    uint32_t result_at;
+};
+
+struct pb_produce {
+    struct pb_parked parked;                                                /* first */
+    struct pb_conn *conn;                                                   /* acks=0 only: to close it on an error */
+    struct pb_reply *reply;                                                 /* NULL: acks=0 */
+    struct produce_wait *waits;                                             /* first of them is first_wait */
+    struct produce_wait first_wait;
+    int32_t pending;                                                        /* staged and waiting parts, + 1 while being read */
+    int32_t timeout_ms;
+    int16_t version, acks;
+    bool failed;
+};
+
+static struct pb_produce *produce_new(struct pb_api *api) {
+    struct pb_list *node = pb__list_pop_front(&api->produce_pool);
+    struct pb_produce *produce = node != NULL ? PB_LIST_ITEM(node, struct pb_produce, parked.node) : pb__env_alloc(api->env, sizeof *produce);
+    if (produce == NULL) return NULL;
+    if (node == NULL) api->net.stat_pool_growths++;
+    pb__parked_init(api, &produce->parked, PB_PARKED_PRODUCE);
+    produce->waits = NULL;
+    produce->first_wait.waiter.partition = NULL;
+    produce->pending = 1;
+    produce->failed = false;
+    return produce;
+}
+
+/* Back to the pool; one whose wake is still queued goes when the wake comes out. */
+static void produce_free(struct pb_api *api, struct pb_produce *produce) {
+    for (struct produce_wait *wait = produce->waits, *next; wait != NULL; wait = next) {
+        next = wait->next;
+        pb__partition_unwait(&wait->waiter);
+        if (wait != &produce->first_wait) pb__env_free(api->env, wait);
+    }
+    produce->waits = NULL;
+    pb__heap_remove(&api->deadlines, &produce->parked.deadline);
+    pb__list_remove(&produce->parked.node);
+    if (pb__wake_is_queued(&produce->parked.wake)) {
+        produce->parked.dead = true;
+        return;
+    }
+    pb__list_push_front(&api->produce_pool, &produce->parked.node);
+}
+
+void pb__produce_free_parked(struct pb_api *api, struct pb_parked *parked) { pb__list_push_front(&api->produce_pool, &parked->node); }
+
+void pb__produce_pools_free(struct pb_api *api) {
+    while (!pb__list_is_empty(&api->produces_out)) pb__produce_wake(api, PB_LIST_ITEM(api->produces_out.next, struct pb_parked, node), true);
+    pb__purgatory_wake(api);                                                /* the cancelled ones come out of the queue */
+    for (struct pb_list *node; (node = pb__list_pop_front(&api->produce_pool)) != NULL;)
+        pb__env_free(api->env, PB_LIST_ITEM(node, struct pb_produce, parked.node));
+}
+
+/* One part less to wait for; the last one lets the reply go. */
+static void part_done(struct pb_api *api, struct pb_produce *produce) {
+    if (--produce->pending > 0) return;
+    if (produce->reply != NULL) {
+        pb__reply_ready(&api->net, produce->reply);
+    } else if (produce->failed) {
+        pb__conn_fail(produce->conn, PB_E_CLOSED);                          /* acks=0: closing is the only way to say it (as the Java broker) */
+    }
+    produce_free(api, produce);
+}
+
+static void set_error(struct pb_produce *produce, uint32_t result_at, int error) {
+    produce->failed = true;
+    if (produce->reply == NULL) return;
+    uint8_t *result = produce->reply->bytes + result_at;
+    pb__put_i16(result, pb_error_kafka_code(error));
+    pb__put_i64(result + AT_BASE_OFFSET, -1);
+    pb__put_i64(result + AT_APPEND_TIME, -1);
+    if (produce->version >= 5) pb__put_i64(result + AT_START_OFFSET, -1);
+}
+
+/* ---- after the append */
+
+static struct produce_wait *wait_new(struct pb_api *api, struct pb_produce *produce) {
+    struct produce_wait *wait = produce->waits == NULL ? &produce->first_wait : pb__env_alloc(api->env, sizeof *wait);
+    if (wait == NULL) return NULL;
+    wait->next = produce->waits;
+    wait->waiter.partition = NULL;
+    wait->waiter.wake = &produce->parked.wake;
+    pb__list_init(&wait->waiter.node);
+    produce->waits = wait;
+    return wait;
+}
+
+/* true: the part now waits for the disk. */
+static bool wait_for_sync(struct pb_api *api, struct pb_produce *produce, struct pb_partition *partition, int64_t end_offset, uint32_t result_at) {
+    struct produce_wait *wait = wait_new(api, produce);
+    if (wait == NULL) {
+        set_error(produce, result_at, PB_E_NOMEM);
+        return false;
+    }
+    wait->result_at = result_at;
+    int rc = pb__partition_wait_sync(partition, &wait->waiter, end_offset);
+    if (rc > 0) {
+        if (produce->parked.deadline.index == PB_HEAP_OUTSIDE && produce->timeout_ms >= 0) {
+            /* Without memory for the deadline the part waits without one: the sync ends it. */
+            (void)pb__heap_push(&api->deadlines, &produce->parked.deadline, api->net.now_ns + (int64_t)produce->timeout_ms * 1000000);
+        }
+        if (!pb__list_is_linked(&produce->parked.node)) pb__list_push_back(&api->produces_out, &produce->parked.node);
+        api->stat_produces_waiting++;
+        return true;
+    }
+    produce->waits = wait->next;
+    if (wait != &produce->first_wait) pb__env_free(api->env, wait);
+    if (rc < 0) set_error(produce, result_at, rc);
+    return false;
+}
+
+void pb__produce_staged_done(struct pb_api *api, struct pb_staged *staged, const struct pb_log_append *append, const struct pb_partition_append *result) {
+    struct pb_produce *produce = staged->produce;
+    if (append->error < 0) {
+        set_error(produce, staged->result_at, append->error);
+        part_done(api, produce);
+        return;
+    }
+    api->stat_batches++;
+    api->stat_batch_bytes += staged->batch.size_bytes;
+    if (produce->reply != NULL) {
+        uint8_t *at = produce->reply->bytes + staged->result_at;
+        pb__put_i64(at + AT_BASE_OFFSET, append->base_offset);
+        pb__put_i64(at + AT_APPEND_TIME, append->log_append_time_ms);
+        if (produce->version >= 5) pb__put_i64(at + AT_START_OFFSET, result->start_offset);
+    }
+    bool sync = result->must_sync || (produce->acks == ACKS_ALL && staged->partition->topic->shared->sync_before_ack);
+    if (sync && wait_for_sync(api, produce, staged->partition, result->end_offset, staged->result_at)) return;
+    part_done(api, produce);
+}
+
+void pb__produce_wake(struct pb_api *api, struct pb_parked *parked, bool due) {
+    struct pb_produce *produce = (struct pb_produce *)(void *)parked;
+    int32_t done = 0;
+    for (struct produce_wait **at = &produce->waits, *wait; (wait = *at) != NULL;) {
+        if (due && !wait->waiter.done) {
+            pb__partition_unwait(&wait->waiter);                            /* after it nobody touches the waiter */
+            if (!wait->waiter.done) {
+                wait->waiter.done = true;
+                wait->waiter.error = PB_E_TIMED_OUT;
+            }
+        }
+        if (!wait->waiter.done) {
+            at = &wait->next;
+            continue;
+        }
+        if (wait->waiter.error < 0) set_error(produce, wait->result_at, wait->waiter.error);
+        pb__partition_unwait(&wait->waiter);
+        *at = wait->next;
+        if (wait != &produce->first_wait) pb__env_free(api->env, wait);
+        done++;
+        api->stat_produces_waiting--;
+    }
+    while (done-- > 0) part_done(api, produce);                             /* the last one may free produce: nothing behind it */
+}
+
+/* ---- the request */
+
+struct answer {
+    struct pb_api *api;
+    struct pb_request *request;
+    struct pb_produce *produce;
+    struct pb_writer writer;
+    int16_t version;
+};
+
+/* The result of one partition as it is known now; returns where its error code lies. */
+static int put_result(struct answer *answer, int32_t index, int error, const struct pb_batch_fault *fault, uint32_t *result_at_out) {
+    *result_at_out = 0;
+    if (answer->produce->reply == NULL) return 0;
+    struct pb_writer *writer = &answer->writer;
+    int rc = pb__answer_room(answer->api, answer->produce->reply, writer, fault != NULL ? ROOM_FAULT : ROOM_PARTITION);
+    if (rc < 0) return rc;
+    struct pb_produce_response_partition_produce_response_out out = {
+        .index = index, .error_code = pb_error_kafka_code(error), .base_offset = error < 0 ? -1 : 0, .log_append_time_ms = -1, .log_start_offset = -1
+    };
+    bool record = fault != NULL && fault->record_index >= 0;
+    *result_at_out = (uint32_t)(writer->pos - writer->start) + 4;
+    pb__produce_response_partition_produce_response_put_until_record_errors(writer, answer->version, &out, record ? 1 : 0);
+    struct pb_str text = { NULL, -1 };
+    if (fault != NULL && fault->text != NULL) text = (struct pb_str){ (const uint8_t *)fault->text, (int32_t)__builtin_strlen(fault->text) };
+    if (record && answer->version >= 8) {
+        struct pb_produce_response_batch_index_and_error_message_out item = { .batch_index = fault->record_index, .batch_index_error_message = text };
+        pb__produce_response_batch_index_and_error_message_put(writer, answer->version, &item);
+    }
+    out.error_message = text;
+    pb__produce_response_partition_produce_response_put_rest(writer, answer->version, &out);
+    return 0;
+}
+
+/* Bytes of the field are one whole batch and it may be stored. */
+static int check_batch(struct pb_api *api, const struct pb_bytes *records, const struct pb_topic_rules *rules, struct pb_batch *batch, struct pb_batch_fault *fault) {
+    *fault = (struct pb_batch_fault){ .record_index = -1 };
+    if (records->size <= 0) {
+        fault->text = "a partition needs exactly one record batch";
+        return PB_E_INVALID_RECORD;
+    }
+    int rc = pb__batch_parse((uint8_t *)(uintptr_t)records->data, (size_t)records->size, batch);
+    if (rc == PB_E_AGAIN) rc = PB_E_CORRUPT_BATCH;
+    if (rc < 0) return rc;
+    if (batch->size_bytes != records->size) {
+        fault->text = "a partition needs exactly one record batch";
+        return PB_E_INVALID_RECORD;
+    }
+    rc = pb__batch_check(batch, &rules->batch, api->wall_ms, api->batch_workspace, fault);
+    if (rc == 0 && batch->attributes & PB_ATTRIBUTE_TRANSACTIONAL) return PB_E_INVALID_TXN_STATE;
+    return rc;
+}
+
+static int find_partition(struct pb_api *api, const struct pb_produce_request_topic_produce_data *topic, int16_t version, int32_t index,
+                          struct pb_partition **partition_out, struct pb_topic_rules *rules) {
+    struct pb_partition_map *map = api->shared->map;
+    int rc = version >= 13 ? pb__partition_map_find_id(map, topic->topic_id.b, index, partition_out, rules)
+                           : pb__partition_map_find(map, topic->name.data, topic->name.size, index, partition_out, rules);
+    if (rc < 0 || !rules->internal) return rc;
+    pb__partition_put(*partition_out);
+    return PB_E_INVALID_TOPIC;                                              /* internal topics are written by the broker alone */
+}
+
+static int stage_partition(struct answer *answer, const struct pb_produce_request_topic_produce_data *topic,
+                           const struct pb_produce_request_partition_produce_data *data, int acks_error) {
+    struct pb_api *api = answer->api;
+    struct pb_partition *partition = NULL;
+    struct pb_topic_rules rules;
+    struct pb_batch batch;
+    struct pb_batch_fault fault = { .record_index = -1 };
+    int error = acks_error;
+    if (error == 0) error = find_partition(api, topic, answer->version, data->index, &partition, &rules);
+    if (error == 0 && (error = check_batch(api, &data->records, &rules, &batch, &fault)) < 0) pb__partition_put(partition);
+    uint32_t result_at;
+    int rc = put_result(answer, data->index, error, error < 0 ? &fault : NULL, &result_at);
+    if (rc < 0 || error < 0) {
+        answer->produce->failed |= error < 0;
+        if (rc < 0 && error == 0) pb__partition_put(partition);
+        return rc;
+    }
+    struct pb_staged *staged = pb__stage_add(api, partition);
+    staged->produce = answer->produce;
+    staged->batch = batch;
+    staged->rewritten = pb__batch_workspace_take(api->batch_workspace);
+    staged->flush_messages = rules.flush_messages;
+    staged->result_at = result_at;
+    api->stage->bytes += batch.size_bytes;
+    answer->produce->pending++;
+    return 0;
+}
+
+static int stage_topic(struct answer *answer, struct pb_produce_request_topic_produce_data *topic, int acks_error) {
+    struct pb_produce *produce = answer->produce;
+    if (produce->reply != NULL) {
+        int rc = pb__answer_room(answer->api, produce->reply, &answer->writer, ROOM_TOPIC + (size_t)(topic->name.size > 0 ? topic->name.size : 0));
+        if (rc < 0) return rc;
+        struct pb_produce_response_topic_produce_response_out out = { .name = topic->name, .topic_id = topic->topic_id };
+        pb__produce_response_topic_produce_response_put_until_partition_responses(&answer->writer, answer->version, &out, topic->partition_data.count);
+    }
+    struct pb_produce_request_partition_produce_data data;
+    while (pb__produce_request_partition_produce_data_next(&topic->partition_data, answer->version, &data) > 0) {
+        int rc = stage_partition(answer, topic, &data, acks_error);
+        if (rc < 0) return rc;
+    }
+    if (produce->reply == NULL) return 0;
+    struct pb_produce_response_topic_produce_response_out out = { .name = topic->name };
+    int rc = pb__answer_room(answer->api, produce->reply, &answer->writer, ROOM_PARTITION);
+    if (rc == 0) pb__produce_response_topic_produce_response_put_rest(&answer->writer, answer->version, &out);
+    return rc;
+}
+
+static int stage_topics(struct answer *answer, struct pb_produce_request *request) {
+    int acks_error = request->acks >= ACKS_ALL && request->acks <= ACKS_LEADER ? 0 : PB_E_INVALID_ACKS;
+    struct pb_produce_response_out out = { .throttle_time_ms = 0 };
+    struct pb_produce *produce = answer->produce;
+    if (produce->reply != NULL) pb__produce_response_put_until_responses(&answer->writer, answer->version, &out, request->topic_data.count);
+    struct pb_produce_request_topic_produce_data topic;
+    while (pb__produce_request_topic_produce_data_next(&request->topic_data, answer->version, &topic) > 0) {
+        int rc = stage_topic(answer, &topic, acks_error);
+        if (rc < 0) return rc;
+    }
+    if (produce->reply == NULL) return 0;
+    int rc = pb__answer_room(answer->api, produce->reply, &answer->writer, ROOM_PARTITION);
+    if (rc == 0) pb__produce_response_put_rest(&answer->writer, answer->version, &out);
+    return rc;
+}
+
+int pb__produce_handle(struct pb_api *api, struct pb_request *request) {
+    struct pb_produce_request message;
+    int16_t version = request->header.api_version;
+    int rc = pb__produce_request_read(&request->body, version, &message);
+    if (rc < 0) return rc;
+    struct pb_produce *produce = produce_new(api);
+    if (produce == NULL) return PB_E_NOMEM;
+    produce->conn = request->conn;
+    produce->reply = NULL;
+    produce->version = version;
+    produce->acks = message.acks;
+    produce->timeout_ms = message.timeout_ms;
+    struct answer answer = { .api = api, .request = request, .produce = produce, .version = version };
+    if (message.acks != ACKS_NONE) rc = pb__answer_begin(request, &produce->reply, &answer.writer);
+    if (rc == 0) rc = stage_topics(&answer, &message);
+    if (produce->reply != NULL) produce->reply->size_bytes = (uint32_t)(answer.writer.pos - answer.writer.start);
+    if (rc < 0) request->conn->dead = true;                                 /* no memory for the answer: what was staged is stored, nobody hears of it */
+    part_done(api, produce);
+    return 0;
+}

@@ -1,0 +1,123 @@
+#include "api/mailbox.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/err.h"
+
+enum { HELD_FOR_MAIL = 2 };
+
+void pb__mailbox_init(struct pb_mailbox *mailbox) {
+    *mailbox = (struct pb_mailbox){ 0 };
+    pb__mpsc_init(&mailbox->posted);
+}
+
+static void mail_free(struct pb_mail *mail) {
+    struct pb_mailbox *mailbox = mail->api->shared->mailbox;
+    atomic_fetch_sub_explicit(&mailbox->requests, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&mailbox->bytes, mail->frame_size, memory_order_relaxed);
+    pb__env_free(mail->api->env, mail->answer);
+    pb__env_free(mail->api->env, mail);
+}
+
+static struct pb_mail *mail_new(struct pb_api *api, const struct pb_request *request) {
+    struct pb_mail *mail = pb__env_alloc(api->env, sizeof *mail + (size_t)request->frame_size);
+    if (mail == NULL) return NULL;
+    *mail = (struct pb_mail){ .api = api, .conn = request->conn, .header = request->header, .flexible = request->flexible };
+    memcpy(mail->frame, request->frame, (size_t)request->frame_size);
+    mail->frame_size = request->frame_size;
+    mail->body = mail->frame + (request->body.pos - request->frame);
+    mail->body_size = (int32_t)(request->body.end - request->body.pos);
+    if (mail->header.client_id.data != NULL) mail->header.client_id.data = mail->frame + (request->header.client_id.data - request->frame);
+    mail->listener = request->conn->listener;
+    mail->connection_id = request->conn->id;
+    mail->received_ns = api->net.now_ns;
+    pb__conn_local_address(request->conn, mail->local_host, &mail->local_port);
+    pb__conn_peer_address(request->conn, mail->peer_host, &mail->peer_port);
+    return mail;
+}
+
+int pb__mailbox_post(struct pb_api *api, struct pb_request *request) {
+    struct pb_mailbox *mailbox = api->shared->mailbox;
+    if (mailbox->requests >= PB_MAILBOX_REQUESTS_MAX || mailbox->bytes + request->frame_size > PB_MAILBOX_BYTES_MAX) return PB_E_LIMIT;
+    struct pb_mail *mail = mail_new(api, request);
+    if (mail == NULL) return PB_E_NOMEM;
+    mail->reply = pb__reply_new(request->conn);
+    if (mail->reply == NULL) {
+        pb__env_free(api->env, mail);
+        return PB_E_NOMEM;
+    }
+    atomic_fetch_add_explicit(&mailbox->requests, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&mailbox->bytes, mail->frame_size, memory_order_relaxed);
+    request->conn->request_state = mail;
+    request->conn->request_kind = HELD_FOR_MAIL;
+    pb__conn_hold(request->conn);
+    if (pb__mpsc_push(&mailbox->posted, &mail->node)) mailbox->notify(mailbox->notify_context);
+    return 0;
+}
+
+void pb__mailbox_cancel(struct pb_conn *conn) {
+    if (conn->request_kind != HELD_FOR_MAIL) return;
+    struct pb_mail *mail = conn->request_state;
+    mail->conn = NULL;                                                      /* the reply stays the mail's: net/ leaves waiting ones alone */
+}
+
+struct pb_mail *pb__mailbox_take(struct pb_mailbox *mailbox) {
+    if (mailbox->taken == NULL) mailbox->taken = pb__mpsc_take_all(&mailbox->posted);
+    struct pb_mpsc_node *node = mailbox->taken;
+    if (node != NULL) mailbox->taken = node->next;
+    return (struct pb_mail *)(void *)node;
+}
+
+int pb__mail_answer(struct pb_mail *mail, const uint8_t *body, size_t size_bytes, bool close) {
+    struct pb_api *api = mail->api;
+    size_t head = mail->flexible ? 9 : 8;
+    int rc = 0;
+    mail->close = close || size_bytes > INT32_MAX - head;
+    if (!mail->close) {
+        mail->answer = pb__env_alloc(api->env, head + size_bytes);
+        if (mail->answer == NULL) {
+            mail->close = true;
+            rc = PB_E_NOMEM;
+        } else {
+            pb__put_i32(mail->answer + 4, mail->header.correlation_id);
+            if (mail->flexible) mail->answer[8] = 0;                        /* response header v1: no tagged field */
+            memcpy(mail->answer + head, body, size_bytes);
+            mail->answer_size = (uint32_t)(head + size_bytes);
+        }
+    }
+    if (pb__mpsc_push(&api->inbound, &mail->node)) api->wakes.notify(api->wakes.context);
+    return rc;
+}
+
+static void serve(struct pb_api *api, struct pb_mail *mail) {
+    struct pb_reply *reply = mail->reply;
+    struct pb_conn *conn = mail->conn;
+    if (mail->answer != NULL) {
+        reply->bytes = mail->answer;                                        /* taken as it is: no copy */
+        reply->size_bytes = reply->capacity_bytes = mail->answer_size;
+        mail->answer = NULL;
+    } else {
+        reply->size_bytes = 8;
+        if (conn != NULL) conn->dead = true;
+    }
+    pb__reply_ready(&api->net, reply);
+    if (conn != NULL) {
+        conn->request_state = NULL;
+        conn->request_kind = 0;
+        pb__conn_release(conn);
+    }
+    mail_free(mail);
+}
+
+void pb__mailbox_serve(struct pb_api *api) {
+    if (pb__mpsc_is_empty(&api->inbound)) return;
+    for (struct pb_mpsc_node *node = pb__mpsc_take_all(&api->inbound), *next; node != NULL; node = next) {
+        next = node->next;
+        serve(api, (struct pb_mail *)(void *)node);
+    }
+}
+
+void pb__mailbox_drop_all(struct pb_mailbox *mailbox) {
+    for (struct pb_mail *mail; (mail = pb__mailbox_take(mailbox)) != NULL;) (void)pb__mail_answer(mail, NULL, 0, true);
+}

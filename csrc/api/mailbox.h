@@ -1,0 +1,49 @@
+/* api/mailbox.h — the one door between loops and the control plane.
+ *
+ * Way        loop: pb__mailbox_post copies the request, holds the connection (the control plane sees one request of a connection at a time, in order) →
+ *            control thread: pb__mailbox_take → … → pb__mail_answer → the loop's inbound queue → pb__mailbox_serve fills the reply that was reserved
+ * Bounds     PB_MAILBOX_REQUESTS_MAX, PB_MAILBOX_BYTES_MAX over all loops: a request beyond them closes its connection
+ * Thread     post, cancel, serve: the loop; take, answer: control thread
+ * Owner      a mail belongs to whoever holds it; mail->conn and mail->reply are touched by the loop alone */
+#ifndef PB_API_MAILBOX_H
+#define PB_API_MAILBOX_H
+
+#include "api/api.h"
+
+struct pb_mailbox {
+    struct pb_mpsc posted;
+    struct pb_mpsc_node *taken;                                             /* control thread: what of the last take is left */
+    _Atomic int64_t requests, bytes;
+    void (*notify)(void *context);
+    void *notify_context;
+};
+
+struct pb_mail {
+    struct pb_mpsc_node node;                                               /* first */
+    struct pb_api *api;
+    struct pb_conn *conn;                                                   /* NULL: gone */
+    struct pb_reply *reply;
+    struct pb_request_header header;                                        /* client_id points into frame */
+    const uint8_t *body;
+    int32_t body_size, frame_size, listener;
+    bool flexible, close;
+    uint64_t connection_id;
+    int64_t received_ns;
+    uint8_t *answer;                                                        /* whole reply, length prefix to be filled in; owned */
+    uint32_t answer_size;
+    char local_host[PB_ADDRESS_BYTES], peer_host[PB_ADDRESS_BYTES];
+    int32_t local_port, peer_port;
+    uint8_t frame[];
+};
+
+void pb__mailbox_init(struct pb_mailbox *mailbox);
+/* Oldest mail, NULL: none. */
+struct pb_mail *pb__mailbox_take(struct pb_mailbox *mailbox);
+/* The answer goes back to its loop; mail is given away. close: no answer, the connection ends. PB_E_NOMEM: closed as well. */
+int pb__mail_answer(struct pb_mail *mail, const uint8_t *body, size_t size_bytes, bool close);
+/* Loop: answers that came back. */
+void pb__mailbox_serve(struct pb_api *api);
+/* Stopped: mails nobody will answer. */
+void pb__mailbox_drop_all(struct pb_mailbox *mailbox);
+
+#endif

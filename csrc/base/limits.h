@@ -1,0 +1,64 @@
+/* base/limits.h — every bound of the core that is not a config key, with the sum that justifies it.
+ *
+ * When a bound is reached the answer is back-pressure (stop reading) or a clear error, never growth. */
+#ifndef PB_BASE_LIMITS_H
+#define PB_BASE_LIMITS_H
+
+#include <assert.h>
+
+enum {
+    /* One log line; a peer may cause ten a second at most (RELIABILITY D2). */
+    PB_LOG_LINE_BYTES_MAX = 1024,
+
+    /* Loops: one thread each; 64 is far beyond what a 64-core machine needs for network work. */
+    PB_LOOPS_MAX = 64,
+    PB_LISTENERS_MAX = 16,
+
+    /* Input arena of a loop: what one wake-up reads before it must flush its staged appends. Small enough to stay in L2
+     * (1 MiB and more on today's cores) beside the reply buffers, large enough for 16 batches of 16 KiB. */
+    PB_LOOP_ARENA_BYTES = 512 * 1024,
+    /* Least room a recv is given in the arena; below it the loop flushes first. */
+    PB_LOOP_RECV_BYTES_MIN = 64 * 1024,
+    /* Frames above this are received into a buffer of the connection's own. */
+    PB_CONN_BIG_FRAME_BYTES = 128 * 1024,
+    /* Staged batches per loop before a flush: 256 iovecs are one pwritev (IOV_MAX 1024, a quarter keeps latency flat). */
+    PB_LOOP_STAGED_BATCHES_MAX = 256,
+    PB_LOOP_STAGED_BYTES_MAX = 1024 * 1024,
+
+    /* Requests of one connection between dispatch and the last byte of the reply. librdkafka's most is 1,000,000 by config, 5 by
+     * rule for idempotence; Kafka itself serves one at a time. 256 replies of 64 bytes are 16 KiB. */
+    PB_CONN_IN_FLIGHT_MAX = 256,
+    /* Memory that waits to be sent on one connection; reading stops above it. File slices count 0. */
+    PB_CONN_OUT_BYTES_MAX = 1024 * 1024,
+    /* Frames served from one connection in one wake-up before others get their turn. */
+    PB_CONN_FRAMES_PER_WAKE_UP_MAX = 128,
+    /* iovecs of one writev to a socket. */
+    PB_SEND_IOVECS_MAX = 64,
+    /* Slices below this are read and sent by writev, from it on by sendfile (measured break-even: copy 0.64 against sendfile 0.85
+     * CPU-s/GB at 64 KiB, equal near 128 KiB). */
+    PB_SENDFILE_BYTES_MIN = 128 * 1024,
+    /* One sendfile call: keeps one connection from holding a loop longer than about a millisecond. */
+    PB_SENDFILE_BYTES_MAX = 1024 * 1024,
+
+    /* Before authentication (S03). */
+    PB_UNAUTHENTICATED_BYTES_MAX = 64 * 1024,
+
+    /* Freed buffers that a loop keeps for the next frame, in all. */
+    PB_LOOP_SPARE_BYTES_MAX = 4 * 1024 * 1024,
+
+    /* Control-plane requests that wait for Python, over all connections: each holds its frame. */
+    PB_MAILBOX_REQUESTS_MAX = 16 * 1024,
+    PB_MAILBOX_BYTES_MAX = 64 * 1024 * 1024,
+
+    /* Topic name as Kafka limits it: 249 characters, so that "<topic>-<partition>" with a suffix is a file name. */
+    PB_TOPIC_NAME_BYTES_MAX = 249,
+    PB_PATH_BYTES_MAX = 1024,
+
+    /* Partitions named by one Produce, Fetch or ListOffsets request (W33, W39). */
+    PB_REQUEST_PARTITIONS_MAX = 100000,
+};
+
+static_assert(PB_LOOP_RECV_BYTES_MIN * 2 <= PB_LOOP_ARENA_BYTES, "an arena holds at least two receives");
+static_assert(PB_CONN_BIG_FRAME_BYTES <= PB_LOOP_ARENA_BYTES, "a small frame fits the arena");
+
+#endif

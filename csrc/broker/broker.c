@@ -1,0 +1,272 @@
+#include "broker/broker.h"
+
+#include <string.h>
+
+#include "base/assert.h"
+
+#define NAME(name, ...) #name,
+static const char *const setting_names[] = { PB_SETTINGS(NAME) };
+static const char *const topic_setting_names[] = { PB_TOPIC_SETTINGS(NAME) };
+static const char *const stat_names[] = { PB_STATS(NAME) };
+#undef NAME
+#define DEFAULT(name, value) value,
+static const int64_t setting_defaults[] = { PB_SETTINGS(DEFAULT) };
+#undef DEFAULT
+
+int pb_setting_find(const char *name) {
+    for (int i = 0; i < PB_SETTING_COUNT; i++)
+        if (strcmp(setting_names[i], name) == 0) return i;
+    return PB_E_NOENT;
+}
+const char *pb_setting_name(int number) { return number >= 0 && number < PB_SETTING_COUNT ? setting_names[number] : NULL; }
+const char *pb_topic_setting_name(int number) { return number >= 0 && number < PB_TOPIC_SETTING_COUNT ? topic_setting_names[number] : NULL; }
+const char *pb_stat_name(int number) { return number >= 0 && number < PB_STAT_COUNT ? stat_names[number] : NULL; }
+
+void pb_broker_set(struct pb_broker *broker, enum pb_setting setting, int64_t value) {
+    switch (setting) {
+        case PB_SETTING_request_bytes_max: broker->net.request_bytes_max = value; break;
+        case PB_SETTING_connection_idle_ms_max: broker->net.connection_idle_ms_max = value; break;
+        case PB_SETTING_receive_bytes_total_max: broker->net.receive_bytes_total_max = value; break;
+        case PB_SETTING_send_buffer_bytes: broker->net.send_buffer_bytes = value; break;
+        case PB_SETTING_receive_buffer_bytes: broker->net.receive_buffer_bytes = value; break;
+        case PB_SETTING_connections_max: broker->connections_max = value; break;
+        case PB_SETTING_connections_per_ip_max: broker->connections_per_ip_max = value; break;
+        case PB_SETTING_fetch_bytes_max: broker->api.fetch_bytes_max = value; break;
+        case PB_SETTING_fetch_sessions_max: broker->api.fetch_sessions_max = value; break;
+        case PB_SETTING_flush_policy: broker->part.sync_before_ack = value != 0; break;
+        case PB_SETTING_producer_id_expiration_ms: broker->producer_id_expiration_ms = value; break;
+        case PB_SETTING_COUNT: break;
+    }
+}
+
+static int init(struct pb_broker *broker, const struct pb_broker_options *options, int32_t *failed_dir_out) {
+    const struct pb_env *env = options->env;
+    int rc = pb__file_cache_new(env, options->open_segments_max, &broker->files);
+    if (rc < 0) return rc;
+    broker->part.env = env;
+    broker->part.files = broker->files;
+    if ((rc = pb__partition_map_init(&broker->map, &broker->part)) < 0) return rc;
+    if ((rc = pb__session_cache_new(env, &broker->api.sessions)) < 0) return rc;
+    pb__mailbox_init(&broker->mailbox);
+    broker->api.env = env;
+    broker->api.map = &broker->map;
+    broker->api.mailbox = &broker->mailbox;
+    broker->api.node_id = options->node_id;
+    for (int i = 0; i < PB_SETTING_COUNT; i++) pb_broker_set(broker, (enum pb_setting)i, setting_defaults[i]);
+    broker->loops = pb__env_zalloc(env, (size_t)options->loop_count * sizeof(struct pb_loop *));
+    if (broker->loops == NULL) return PB_E_NOMEM;
+    return pb__log_dirs_open(broker, options, failed_dir_out);
+}
+
+int pb_broker_new(const struct pb_broker_options *options, struct pb_broker **broker_out, int32_t *failed_dir_out) {
+    int32_t failed_dir = -1;
+    if (failed_dir_out == NULL) failed_dir_out = &failed_dir;
+    *failed_dir_out = -1;
+    if (options->loop_count < 1 || options->loop_count > PB_LOOPS_MAX || options->log_dir_count < 1) return PB_E_INVALID_ARGUMENT;
+    struct pb_broker *broker = pb__env_zalloc(options->env, sizeof *broker);
+    if (broker == NULL) return PB_E_NOMEM;
+    broker->env = options->env;
+    broker->loop_count = options->loop_count;
+    broker->node_id = options->node_id;
+    int rc = init(broker, options, failed_dir_out);
+    if (rc < 0) {
+        pb_broker_free(broker);
+        return rc;
+    }
+    *broker_out = broker;
+    return 0;
+}
+
+void pb_broker_free(struct pb_broker *broker) {
+    if (broker == NULL) return;
+    if (broker->api.sessions != NULL) pb__session_cache_free(broker->api.sessions);
+    if (broker->map.by_name != NULL) pb__partition_map_deinit(&broker->map);
+    if (broker->part.log_dirs != NULL) pb__log_dirs_close(broker);
+    if (broker->files != NULL) pb__file_cache_free(broker->files);
+    pb__env_free(broker->env, broker->loops);
+    pb__env_free(broker->env, broker);
+}
+
+/* ---- topics */
+
+static void rules_of(const int64_t s[PB_TOPIC_SETTING_COUNT], struct pb_topic_rules *rules, struct pb_log_config *config) {
+    *rules = (struct pb_topic_rules){
+        .batch = { .batch_bytes_max = (int32_t)pb__min_i64(s[PB_TOPIC_batch_bytes_max], INT32_MAX),
+                   .decompressed_bytes_max = s[PB_TOPIC_decompressed_bytes_max],
+                   .keys_required = s[PB_TOPIC_keys_required] != 0,
+                   .log_append_time = s[PB_TOPIC_log_append_time] != 0,
+                   .timestamp_before_max_ms = s[PB_TOPIC_timestamp_before_max_ms],
+                   .timestamp_after_max_ms = s[PB_TOPIC_timestamp_after_max_ms],
+                   .codec_wanted = (int8_t)s[PB_TOPIC_codec_wanted],
+                   .codec_level = (int32_t)s[PB_TOPIC_codec_level] },
+        .flush_messages = s[PB_TOPIC_flush_messages],
+        .internal = s[PB_TOPIC_internal] != 0,
+    };
+    *config = (struct pb_log_config){
+        .segment_bytes_max = s[PB_TOPIC_segment_bytes],
+        .segment_ms_max = s[PB_TOPIC_segment_ms],
+        .segment_jitter_ms_max = s[PB_TOPIC_segment_jitter_ms],
+        .segment_index_bytes_max = s[PB_TOPIC_segment_index_bytes],
+        .index_interval_bytes = (int32_t)s[PB_TOPIC_index_interval_bytes],
+        .producer_id_expiration_ms = s[PB_TOPIC_producer_id_expiration_ms],
+        .preallocate = s[PB_TOPIC_preallocate] != 0,
+        .retention_ms = s[PB_TOPIC_retention_ms],
+        .retention_bytes = s[PB_TOPIC_retention_bytes],
+        .local_delete_delay_ms = s[PB_TOPIC_file_delete_delay_ms],
+    };
+}
+
+int pb_broker_put_topic(struct pb_broker *broker, const struct pb_topic_spec *spec) {
+    struct pb_topic_rules rules;
+    struct pb_log_config config;
+    size_t name_size = strlen(spec->name);
+    if (name_size == 0 || name_size > PB_TOPIC_NAME_BYTES_MAX || strchr(spec->name, '/') != NULL || spec->name[0] == 0) return PB_E_INVALID_ARGUMENT;
+    struct pb_partition_place *places = pb__env_alloc(broker->env, (size_t)(spec->partition_count + 1) * sizeof *places);
+    if (places == NULL) return PB_E_NOMEM;
+    for (int32_t i = 0; i < spec->partition_count; i++) {
+        const struct pb_partition_spec *from = &spec->partitions[i];
+        if (from->index < 0 || from->log_dir < 0 || from->log_dir >= broker->part.log_dir_count) {
+            pb__env_free(broker->env, places);
+            return PB_E_INVALID_ARGUMENT;
+        }
+        places[i] = (struct pb_partition_place){ .index = from->index, .log_dir = from->log_dir, .leader_epoch = from->leader_epoch };
+        pb__log_dirs_checkpointed(broker, spec->name, from->index, from->log_dir, &places[i].recovery_point, &places[i].checkpoint_start);
+    }
+    rules_of(spec->settings, &rules, &config);
+    int rc = pb__partition_map_put(&broker->map, spec->id, spec->name, places, spec->partition_count, &rules, &config);
+    pb__env_free(broker->env, places);
+    return rc;
+}
+
+int pb_broker_remove_topic(struct pb_broker *broker, const uint8_t id[16]) { return pb__partition_map_remove(&broker->map, id); }
+
+int pb_broker_partition(struct pb_broker *broker, const uint8_t topic_id[16], int32_t index, struct pb_partition_info *out) {
+    struct pb_partition *partition;
+    int rc = pb__partition_map_find_id(&broker->map, topic_id, index, &partition, NULL);
+    if (rc < 0) return rc;
+    *out = (struct pb_partition_info){ .index = index, .leader_epoch = partition->leader_epoch, .log_dir = partition->log_dir };
+    pthread_mutex_lock(&partition->lock);
+    rc = pb__partition_open(partition);
+    if (rc == 0) {
+        out->start_offset = pb__log_start_offset(partition->log);
+        out->end_offset = pb__log_end_offset(partition->log);
+        out->high_watermark = partition->high_watermark;
+        out->last_stable_offset = pb__min_i64(partition->high_watermark, pb__log_first_unstable_offset(partition->log));
+        out->synced_offset = pb__log_synced_offset(partition->log);
+        out->size_bytes = pb__log_size_bytes(partition->log);
+        out->offline = pb__log_is_failed(partition->log);
+    } else {
+        out->offline = 1;
+    }
+    pthread_mutex_unlock(&partition->lock);
+    pb__partition_put(partition);
+    return rc == PB_E_OFFLINE ? 0 : rc;
+}
+
+/* ---- recovery, clean stop */
+
+struct recovery { struct pb_broker *broker; int32_t part, parts, at; };
+
+static int recover_one(void *context, struct pb_partition *partition) {
+    struct recovery *recovery = context;
+    if (recovery->at++ % recovery->parts != recovery->part || recovery->broker->part.log_dir_clean[partition->log_dir]) return 0;
+    pthread_mutex_lock(&partition->lock);
+    int rc = pb__partition_open(partition);
+    pthread_mutex_unlock(&partition->lock);
+    return rc == PB_E_NOMEM ? rc : 0;                                       /* one that cannot be opened is off-line, the others serve */
+}
+
+int pb_broker_recover(struct pb_broker *broker, int32_t part, int32_t parts) {
+    if (parts < 1 || part < 0 || part >= parts) return PB_E_INVALID_ARGUMENT;
+    struct recovery recovery = { broker, part, parts, 0 };
+    return pb__partition_map_each(&broker->map, recover_one, &recovery);
+}
+
+static int close_one(void *context, struct pb_partition *partition) {
+    int *result = context;
+    int64_t now_ms = pb__env_wall_ms(partition->topic->shared->env);
+    pthread_mutex_lock(&partition->lock);
+    int rc = partition->log == NULL || pb__log_is_failed(partition->log) ? 0 : pb__log_flush_clean(partition->log, now_ms);
+    bool failed = rc < 0 || partition->offline || (partition->log != NULL && pb__log_is_failed(partition->log));
+    pthread_mutex_unlock(&partition->lock);
+    if (failed) *result = rc < 0 ? rc : PB_E_OFFLINE;
+    return 0;                                                               /* the others are closed whatever becomes of one */
+}
+
+int pb_broker_close_logs(struct pb_broker *broker) {
+    int failed = 0;
+    int rc = pb__partition_map_each(&broker->map, close_one, &failed);
+    if (rc == 0) rc = failed;
+    int rc_checkpoint = pb__log_dirs_checkpoint(broker, rc == 0);
+    return rc < 0 ? rc : rc_checkpoint;
+}
+
+int pb_broker_checkpoint(struct pb_broker *broker) { return pb__log_dirs_checkpoint(broker, false); }
+
+/* ---- mailbox */
+
+void pb_broker_set_mail_notify(struct pb_broker *broker, void (*notify)(void *context), void *context) {
+    broker->mailbox.notify = notify;
+    broker->mailbox.notify_context = context;
+}
+
+struct pb_mail *pb_broker_take_mail(struct pb_broker *broker) { return pb__mailbox_take(&broker->mailbox); }
+
+void pb_mail_view(const struct pb_mail *mail, struct pb_mail_view *out) {
+    *out = (struct pb_mail_view){
+        .api_key = mail->header.api_key, .api_version = mail->header.api_version, .correlation_id = mail->header.correlation_id,
+        .client_id = mail->header.client_id.data, .client_id_size = mail->header.client_id.size, .body = mail->body, .body_size = mail->body_size,
+        .listener = mail->listener, .connection_id = mail->connection_id, .received_ns = mail->received_ns, .local_port = mail->local_port, .peer_port = mail->peer_port
+    };
+    _Static_assert(sizeof out->local_host == PB_ADDRESS_BYTES, "both name the same size");
+    memcpy(out->local_host, mail->local_host, sizeof out->local_host);
+    memcpy(out->peer_host, mail->peer_host, sizeof out->peer_host);
+}
+
+int pb_mail_reply(struct pb_mail *mail, const uint8_t *body, size_t size_bytes) { return pb__mail_answer(mail, body, size_bytes, false); }
+
+void pb_mail_close(struct pb_mail *mail) { (void)pb__mail_answer(mail, NULL, 0, true); }
+
+/* ---- counters */
+
+static void add_loop(const struct pb_loop *loop, int64_t out[PB_STAT_COUNT]) {
+    const struct pb_api *api = &loop->api;
+    const struct pb_net *net = &api->net;
+    out[PB_STAT_connections_accepted] += net->stat_accepted;
+    out[PB_STAT_connections_failed] += net->stat_failed;
+    out[PB_STAT_requests] += api->stat_requests;
+    out[PB_STAT_requests_control] += api->stat_requests_control;
+    out[PB_STAT_bytes_in] += net->stat_bytes_in;
+    out[PB_STAT_bytes_out] += net->stat_bytes_out;
+    out[PB_STAT_batches_appended] += api->stat_batches;
+    out[PB_STAT_bytes_appended] += api->stat_batch_bytes;
+    out[PB_STAT_appends] += api->stat_appends;
+    out[PB_STAT_append_errors] += api->stat_append_errors;
+    out[PB_STAT_fetches] += api->stat_fetches;
+    out[PB_STAT_fetches_parked] += api->stat_fetches_parked;
+    out[PB_STAT_fetch_bytes] += api->stat_fetch_bytes;
+    out[PB_STAT_slices_sent_file] += net->stat_file_slices;
+    out[PB_STAT_slices_sent_copy] += net->stat_copied_slices;
+    out[PB_STAT_pool_growths] += net->stat_pool_growths;
+    out[PB_STAT_replies_waiting] += net->stat_replies;
+    out[PB_STAT_fetches_waiting] += api->stat_fetches_waiting;
+    out[PB_STAT_produces_waiting] += api->stat_produces_waiting;
+}
+
+/* Counters of running loops are read as they are: each is a word of its own and only its loop writes it. */
+int pb_broker_stats(struct pb_broker *broker, int64_t out[PB_STAT_COUNT]) {
+    int32_t open, pinned;
+    memset(out, 0, PB_STAT_COUNT * sizeof *out);
+    for (int32_t i = 0; i < broker->loop_count; i++)
+        if (broker->loops[i] != NULL) add_loop(broker->loops[i], out);
+    pb__file_cache_stats(broker->files, &open, &pinned);
+    out[PB_STAT_connections_open] = broker->net.connections_open;
+    out[PB_STAT_connections_refused] = broker->stat_refused;
+    out[PB_STAT_syncs] = broker->part.stat_syncs;
+    out[PB_STAT_fetch_sessions] = pb__session_cache_count(broker->api.sessions);
+    out[PB_STAT_receive_bytes_held] = broker->net.receive_bytes_held;
+    out[PB_STAT_mails_waiting] = broker->mailbox.requests;
+    out[PB_STAT_files_open] = open;
+    out[PB_STAT_files_pinned] = pinned;
+    return 0;
+}

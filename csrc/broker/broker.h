@@ -1,0 +1,58 @@
+/* broker/broker.h — the one struct that owns the rest; there are no globals anywhere.
+ * Thread      control thread, except where a function says otherwise
+ * Owner       whoever called pb_broker_new */
+#ifndef PB_BROKER_BROKER_H
+#define PB_BROKER_BROKER_H
+
+#include "api/fetch_session.h"
+#include "api/mailbox.h"
+#include "pb.h"
+
+/* What a checkpoint file said of a partition; kept until its log is opened. */
+struct pb_checkpointed { char *topic; int32_t partition, log_dir; int64_t recovery_point, start_offset; };
+
+struct pb_broker {
+    const struct pb_env *env;
+    int32_t loop_count, node_id;
+    struct pb_loop **loops;
+    struct pb_file_cache *files;
+    struct pb_part_shared part;
+    struct pb_partition_map map;
+    struct pb_mailbox mailbox;
+    struct pb_api_shared api;
+    struct pb_net_shared net;
+    int *lock_fds;
+    struct pb_checkpointed *checkpointed;                                   /* in order of (topic, partition) */
+    int32_t checkpointed_count, checkpointed_capacity;
+    bool checkpointed_sorted;
+    _Atomic int64_t connections_max, connections_per_ip_max, producer_id_expiration_ms;
+    _Atomic int64_t stat_refused;
+    _Atomic uint32_t accept_next;
+};
+
+struct pb_accepted { struct pb_mpsc_node node; int fd; int32_t listener; };
+
+struct pb_loop {
+    struct pb_broker *broker;
+    int32_t index;
+    struct pb_loop_ops ops;
+    struct pb_net_ops net_ops;
+    struct pb_api api;
+    struct pb_mpsc accepted;                                                /* sockets another loop accepted for this one */
+    struct pb_listener listeners[PB_LISTENERS_MAX];
+    int32_t listener_count;
+    int64_t expire_at_ns, timer_at_ns;                                      /* 0: not set */
+    bool in_turn;                                                           /* the clock was read */
+    bool closed;
+};
+
+/* broker/log_dirs.c: the directories of log.dirs: locks, clean marks, checkpoints. */
+int pb__log_dirs_open(struct pb_broker *broker, const struct pb_broker_options *options, int32_t *failed_dir_out);
+void pb__log_dirs_close(struct pb_broker *broker);
+/* What the checkpoints say of a partition: 0 where they are silent. */
+void pb__log_dirs_checkpointed(struct pb_broker *broker, const char *topic, int32_t partition, int32_t log_dir, int64_t *recovery_point_out, int64_t *start_offset_out);
+void pb__log_dirs_forget_checkpointed(struct pb_broker *broker);
+/* Write the checkpoint files of all directories; clean: the mark as well, after everything else is on disk. */
+int pb__log_dirs_checkpoint(struct pb_broker *broker, bool clean);
+
+#endif

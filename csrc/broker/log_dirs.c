@@ -1,0 +1,225 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "broker/broker.h"
+#include "log/checkpoint.h"
+
+static const char CLEAN_MARK[] = ".kafka_cleanshutdown", LOCK[] = ".lock";
+static const char RECOVERY_POINTS[] = "recovery-point-offset-checkpoint", START_OFFSETS[] = "log-start-offset-checkpoint", HIGH_WATERMARKS[] = "replication-offset-checkpoint";
+
+static int path_in(char path[PB_PATH_BYTES_MAX], const char *dir, const char *name) {
+    int size = snprintf(path, PB_PATH_BYTES_MAX, "%s/%s", dir, name);
+    return size > 0 && size < PB_PATH_BYTES_MAX ? 0 : PB_E_INVALID_ARGUMENT;
+}
+
+static int lock_dir(struct pb_broker *broker, int32_t dir) {
+    const struct pb_env *env = broker->env;
+    char path[PB_PATH_BYTES_MAX];
+    int rc = path_in(path, broker->part.log_dirs[dir], LOCK);
+    if (rc < 0) return rc;
+    int fd = env->file_open(env->context, path, PB_OPEN_READ | PB_OPEN_WRITE | PB_OPEN_CREATE);
+    if (fd < 0) return PB_E_IO;
+    if (env->file_lock(env->context, fd) < 0) {
+        env->file_close(env->context, fd);
+        return PB_E_EXISTS;
+    }
+    broker->lock_fds[dir] = fd;
+    return 0;
+}
+
+/* The mark says that all logs were closed cleanly. It goes before anything is written, and it is gone for good before that. */
+static int take_clean_mark(struct pb_broker *broker, int32_t dir) {
+    const struct pb_env *env = broker->env;
+    char path[PB_PATH_BYTES_MAX];
+    struct pb_file_stat stat;
+    int rc = path_in(path, broker->part.log_dirs[dir], CLEAN_MARK);
+    if (rc < 0) return rc;
+    broker->part.log_dir_clean[dir] = env->file_stat(env->context, path, &stat) >= 0;
+    if (!broker->part.log_dir_clean[dir]) return 0;
+    if (env->file_unlink(env->context, path) < 0 || env->dir_sync(env->context, broker->part.log_dirs[dir]) < 0) return PB_E_IO;
+    return 0;
+}
+
+/* ---- checkpoints read at start */
+
+struct reading { struct pb_broker *broker; int32_t log_dir; bool starts; int rc; };
+
+static void add_checkpointed(void *context, const char *topic, int32_t partition, int64_t offset) {
+    struct reading *reading = context;
+    struct pb_broker *broker = reading->broker;
+    if (reading->rc < 0) return;
+    if (broker->checkpointed_count == broker->checkpointed_capacity) {
+        int32_t capacity = broker->checkpointed_capacity > 0 ? broker->checkpointed_capacity * 2 : 256;
+        struct pb_checkpointed *entries = pb__env_resize(broker->env, broker->checkpointed, (size_t)capacity * sizeof *entries);
+        if (entries == NULL) {
+            reading->rc = PB_E_NOMEM;
+            return;
+        }
+        broker->checkpointed = entries;
+        broker->checkpointed_capacity = capacity;
+    }
+    char *name = pb__env_strdup(broker->env, topic);
+    if (name == NULL) {
+        reading->rc = PB_E_NOMEM;
+        return;
+    }
+    broker->checkpointed[broker->checkpointed_count++] = (struct pb_checkpointed){
+        .topic = name, .partition = partition, .log_dir = reading->log_dir, .recovery_point = reading->starts ? 0 : offset, .start_offset = reading->starts ? offset : 0
+    };
+}
+
+static int read_checkpoint(struct pb_broker *broker, int32_t dir, const char *name, bool starts) {
+    char path[PB_PATH_BYTES_MAX];
+    struct reading reading = { broker, dir, starts, 0 };
+    int rc = path_in(path, broker->part.log_dirs[dir], name);
+    if (rc < 0) return rc;
+    rc = pb__checkpoint_read(broker->env, path, add_checkpointed, &reading);
+    if (rc == PB_E_NOENT) return 0;
+    if (rc == PB_E_CORRUPT_FILE) {                                          /* derived data: recovery reads more instead (F05) */
+        pb__env_log(broker->env, PB_LOG_WARNING, "event=checkpoint-ignored path=%s", path);
+        return 0;
+    }
+    return rc < 0 ? rc : reading.rc;
+}
+
+static int compare(const void *left, const void *right) {
+    const struct pb_checkpointed *a = left, *b = right;
+    int order = strcmp(a->topic, b->topic);
+    if (order != 0) return order;
+    if (a->partition != b->partition) return a->partition < b->partition ? -1 : 1;
+    return a->log_dir - b->log_dir;
+}
+
+void pb__log_dirs_checkpointed(struct pb_broker *broker, const char *topic, int32_t partition, int32_t log_dir, int64_t *recovery_point_out, int64_t *start_offset_out) {
+    *recovery_point_out = *start_offset_out = 0;
+    if (broker->checkpointed_count == 0) return;
+    if (!broker->checkpointed_sorted) qsort(broker->checkpointed, (size_t)broker->checkpointed_count, sizeof *broker->checkpointed, compare);
+    broker->checkpointed_sorted = true;
+    struct pb_checkpointed key = { .topic = (char *)(uintptr_t)topic, .partition = partition, .log_dir = log_dir };
+    const struct pb_checkpointed *found = bsearch(&key, broker->checkpointed, (size_t)broker->checkpointed_count, sizeof key, compare);
+    if (found == NULL) return;
+    const struct pb_checkpointed *end = broker->checkpointed + broker->checkpointed_count;
+    while (found > broker->checkpointed && compare(found - 1, &key) == 0) found--;
+    for (; found < end && compare(found, &key) == 0; found++) {             /* one entry of each file */
+        *recovery_point_out = pb__max_i64(*recovery_point_out, found->recovery_point);
+        *start_offset_out = pb__max_i64(*start_offset_out, found->start_offset);
+    }
+}
+
+void pb__log_dirs_forget_checkpointed(struct pb_broker *broker) {
+    for (int32_t i = 0; i < broker->checkpointed_count; i++) pb__env_free(broker->env, broker->checkpointed[i].topic);
+    pb__env_free(broker->env, broker->checkpointed);
+    broker->checkpointed = NULL;
+    broker->checkpointed_count = broker->checkpointed_capacity = 0;
+    broker->checkpointed_sorted = false;
+}
+
+int pb__log_dirs_open(struct pb_broker *broker, const struct pb_broker_options *options, int32_t *failed_dir_out) {
+    const struct pb_env *env = broker->env;
+    size_t count = (size_t)options->log_dir_count;
+    broker->part.log_dirs = pb__env_zalloc(env, count * sizeof *broker->part.log_dirs);
+    broker->part.log_dir_clean = pb__env_zalloc(env, count * sizeof *broker->part.log_dir_clean);
+    broker->lock_fds = pb__env_zalloc(env, count * sizeof *broker->lock_fds);
+    if (broker->part.log_dirs == NULL || broker->part.log_dir_clean == NULL || broker->lock_fds == NULL) return PB_E_NOMEM;
+    for (size_t i = 0; i < count; i++) broker->lock_fds[i] = -1;
+    broker->part.log_dir_count = options->log_dir_count;
+    for (int32_t i = 0; i < options->log_dir_count; i++) {
+        *failed_dir_out = i;
+        broker->part.log_dirs[i] = pb__env_strdup(env, options->log_dirs[i]);
+        int rc = broker->part.log_dirs[i] == NULL ? PB_E_NOMEM : lock_dir(broker, i);
+        if (rc == 0) rc = take_clean_mark(broker, i);
+        if (rc == 0) rc = read_checkpoint(broker, i, RECOVERY_POINTS, false);
+        if (rc == 0) rc = read_checkpoint(broker, i, START_OFFSETS, true);
+        if (rc < 0) return rc;
+    }
+    *failed_dir_out = -1;
+    return 0;
+}
+
+void pb__log_dirs_close(struct pb_broker *broker) {
+    const struct pb_env *env = broker->env;
+    for (int32_t i = 0; i < broker->part.log_dir_count; i++) {
+        if (broker->lock_fds[i] >= 0) env->file_close(env->context, broker->lock_fds[i]);
+        pb__env_free(env, broker->part.log_dirs[i]);
+    }
+    pb__log_dirs_forget_checkpointed(broker);
+    pb__env_free(env, broker->lock_fds);
+    pb__env_free(env, broker->part.log_dirs);
+    pb__env_free(env, broker->part.log_dir_clean);
+}
+
+/* ---- checkpoints written */
+
+struct writing {
+    struct pb_broker *broker;
+    struct pb_checkpoint_entry *points, *starts, *marks;
+    struct pb_partition **held;                                             /* the topic names of entries belong to these */
+    int32_t count, capacity, dir;
+};
+
+static int collect(void *context, struct pb_partition *partition) {
+    struct writing *writing = context;
+    if (partition->log_dir != writing->dir || writing->count == writing->capacity) return 0;
+    pthread_mutex_lock(&partition->lock);
+    bool known = partition->log != NULL ? pb__log_has_directory(partition->log) : partition->recovery_point > 0 || partition->checkpoint_start > 0;
+    if (known && !partition->deleted) {
+        int64_t point = partition->log != NULL ? pb__log_recovery_point(partition->log) : partition->recovery_point;
+        int64_t start = partition->log != NULL ? pb__log_start_offset(partition->log) : partition->checkpoint_start;
+        int64_t mark = partition->log != NULL ? partition->high_watermark : partition->recovery_point;
+        const char *topic = partition->topic->name;
+        writing->held[writing->count] = pb__partition_get(partition);
+        writing->points[writing->count] = (struct pb_checkpoint_entry){ topic, partition->index, point };
+        writing->starts[writing->count] = (struct pb_checkpoint_entry){ topic, partition->index, start };
+        writing->marks[writing->count++] = (struct pb_checkpoint_entry){ topic, partition->index, mark };
+    }
+    pthread_mutex_unlock(&partition->lock);
+    return 0;
+}
+
+static int count_partition(void *context, struct pb_partition *partition) {
+    (void)partition;
+    ++*(int32_t *)context;
+    return 0;
+}
+
+static int write_checkpoint(struct writing *writing, const char *name, const struct pb_checkpoint_entry *entries) {
+    char path[PB_PATH_BYTES_MAX];
+    int rc = path_in(path, writing->broker->part.log_dirs[writing->dir], name);
+    return rc < 0 ? rc : pb__checkpoint_write(writing->broker->env, path, entries, writing->count);
+}
+
+static int write_clean_mark(struct pb_broker *broker, int32_t dir) {
+    static const char text[] = "{\"version\":0,\"brokerEpoch\":-1}";
+    char path[PB_PATH_BYTES_MAX];
+    int rc = path_in(path, broker->part.log_dirs[dir], CLEAN_MARK);
+    return rc < 0 ? rc : pb__file_replace(broker->env, path, text, sizeof text - 1);
+}
+
+static int checkpoint_dir(struct writing *writing, bool clean) {
+    writing->count = 0;
+    int rc = pb__partition_map_each(&writing->broker->map, collect, writing);
+    if (rc == 0) rc = write_checkpoint(writing, RECOVERY_POINTS, writing->points);
+    if (rc == 0) rc = write_checkpoint(writing, START_OFFSETS, writing->starts);
+    if (rc == 0) rc = write_checkpoint(writing, HIGH_WATERMARKS, writing->marks);
+    if (rc == 0 && clean) rc = write_clean_mark(writing->broker, writing->dir);
+    for (int32_t i = 0; i < writing->count; i++) pb__partition_put(writing->held[i]);
+    return rc;
+}
+
+int pb__log_dirs_checkpoint(struct pb_broker *broker, bool clean) {
+    struct writing writing = { .broker = broker };
+    int rc = pb__partition_map_each(&broker->map, count_partition, &writing.capacity);
+    if (rc < 0) return rc;
+    size_t count = (size_t)writing.capacity + 1;
+    writing.points = pb__env_alloc(broker->env, 3 * count * sizeof *writing.points);
+    writing.held = pb__env_alloc(broker->env, count * sizeof *writing.held);
+    if (writing.points == NULL || writing.held == NULL) rc = PB_E_NOMEM;
+    writing.starts = writing.points + count;
+    writing.marks = writing.starts + count;
+    for (writing.dir = 0; rc == 0 && writing.dir < broker->part.log_dir_count; writing.dir++) rc = checkpoint_dir(&writing, clean);
+    pb__env_free(broker->env, writing.points);
+    pb__env_free(broker->env, writing.held);
+    return rc;
+}

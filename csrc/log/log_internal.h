@@ -1,0 +1,118 @@
+/* log/log_internal.h — the struct behind struct pb_log, between the files of log/.
+ *
+ * Segments    in order of base offset in one array; the last one is active. Sealed ones keep five numbers and three closed files.
+ * Index       an entry is made for a batch when more than index.interval.bytes were appended since the last one. Entries of the active segment gather in
+ *             memory and are written PB_INDEX_PENDING_MAX at a time, at a roll and at a clean stop: an index that is behind its log is legal.
+ * Thread      the partition's lock is held */
+#ifndef PB_LOG_LOG_INTERNAL_H
+#define PB_LOG_LOG_INTERNAL_H
+
+#include "base/limits.h"
+#include "log/leader_epoch.h"
+#include "log/log.h"
+#include "log/producer_state.h"
+
+enum {
+    PB_INDEX_PENDING_MAX = 64,
+    PB_INDEX_ENTRY_BYTES = 8,                                               /* relative offset int32 | position int32 */
+    PB_TIME_ENTRY_BYTES = 12,                                               /* timestamp int64 | relative offset int32 */
+    PB_LOG_HINTS = 8,
+    PB_INDEX_BLOCK_ENTRIES = 512,
+};
+
+struct pb_index_entry { int32_t relative_offset, pos; };
+struct pb_time_entry { int64_t timestamp; int32_t relative_offset; };
+
+struct pb_segment_pending {
+    struct pb_index_entry offsets[PB_INDEX_PENDING_MAX];
+    struct pb_time_entry times[PB_INDEX_PENDING_MAX];
+    int32_t offset_count, time_count;
+};
+
+struct pb_segment {
+    int64_t base_offset, end_offset;                                        /* end_offset: of the next batch */
+    int64_t end_pos, synced_pos;
+    int64_t max_timestamp;                                                  /* -1: none; INT64_MIN: sealed and not yet looked up */
+    int64_t max_timestamp_offset;                                           /* last offset of the batch that brought it */
+    int64_t first_timestamp;                                                /* of the first batch, -1: not known yet; rolls by time count from it */
+    int64_t time_entry_last;                                                /* timestamp of the last time index entry */
+    struct pb_file *log, *index, *time_index;
+    struct pb_segment_pending *pending;                                     /* active: entries not yet written */
+    int32_t index_count, time_count;                                        /* entries on disk; -1: not looked up */
+    int32_t bytes_since_entry;
+};
+
+/* Where a reader goes on: filled by appends and reads. */
+struct pb_log_hint { int64_t offset; struct pb_segment *segment; int32_t pos; int32_t batch_bytes; };
+
+/* The block of an offset index that was searched last. */
+struct pb_index_block { const struct pb_segment *segment; int32_t first, count; struct pb_index_entry entries[PB_INDEX_BLOCK_ENTRIES]; };
+
+struct pb_log {
+    const struct pb_env *env;
+    struct pb_file_cache *files;
+    const struct pb_log_config *config;
+    char *dir, *topic;
+    int32_t partition;
+    uint8_t topic_id[16];
+    struct pb_segment **segments;
+    int32_t segment_count, segment_capacity;
+    int64_t start_offset, end_offset, synced_offset, size_bytes;
+    int64_t roll_jitter_ms;
+    struct pb_producers producers;
+    struct pb_epochs epochs;
+    struct pb_log_hint hints[PB_LOG_HINTS];
+    int32_t hint_next;
+    struct pb_index_block *block;
+    bool has_dir, dir_dirty, failed, syncing, has_txn_index;
+};
+
+static inline struct pb_segment *pb__log_active(const struct pb_log *log) { return log->segment_count > 0 ? log->segments[log->segment_count - 1] : NULL; }
+
+/* log.c */
+int pb__log_path(const struct pb_log *log, int64_t base_offset, const char *suffix, char path[PB_PATH_BYTES_MAX]);
+/* A new last segment; nothing is on disk yet. 0 or PB_E_NOMEM. */
+int pb__log_add_segment(struct pb_log *log, int64_t base_offset, struct pb_segment **segment_out);
+void pb__log_drop_segment(struct pb_log *log, int32_t at);                  /* from the array, freed */
+int pb__log_make_dir(struct pb_log *log);
+/* Segment that holds offset, or the first after it. */
+struct pb_segment *pb__log_segment_of(const struct pb_log *log, int64_t offset);
+void pb__log_forget_hints(struct pb_log *log);
+/* Final: no further append (L4). */
+int pb__log_fail(struct pb_log *log, int error);
+int pb__log_seal(struct pb_log *log, int64_t now_ms);
+int pb__log_write_epochs(struct pb_log *log, bool durable);
+
+/* index.c */
+int pb__index_append(struct pb_log *log, struct pb_segment *segment, const struct pb_batch *batch, int32_t pos);
+int pb__index_flush(struct pb_log *log, struct pb_segment *segment);
+/* The segment grows no more: last time entry, all written. */
+int pb__index_seal(struct pb_log *log, struct pb_segment *segment);
+/* The entry of the largest offset <= offset: its offset and position, or the segment's begin. */
+int pb__index_look_up(struct pb_log *log, struct pb_segment *segment, int64_t offset, int64_t *offset_out, int32_t *pos_out);
+/* Offset of the last time entry with timestamp <= timestamp_ms, or the base offset. */
+int pb__time_index_look_up(struct pb_log *log, struct pb_segment *segment, int64_t timestamp_ms, int64_t *offset_out);
+/* Sizes on disk, entries with a position at or behind pos (or that are in no order) cut off. */
+int pb__index_load(struct pb_log *log, struct pb_segment *segment, int32_t pos_limit, int64_t offset_limit);
+int pb__segment_max_timestamp(struct pb_log *log, struct pb_segment *segment, int64_t *timestamp_out);
+
+/* log_scan.c: batches of one segment from pos on, header by header. */
+struct pb_scan {
+    struct pb_log *log;
+    struct pb_segment *segment;
+    uint8_t *buffer;                                                        /* PB_SCAN_BYTES, or one larger batch when whole batches are asked for */
+    size_t capacity, filled;
+    int64_t buffer_pos;                                                     /* of buffer[0] in the file */
+    int64_t pos, end_pos;
+    bool whole;                                                             /* give whole batches, CRC checked; else headers only */
+};
+enum { PB_SCAN_BYTES = 256 * 1024, PB_SCAN_BYTES_SMALL = 4096, PB_SCAN_BATCH_BYTES_MAX = 1 << 30 };
+int pb__scan_open(struct pb_scan *scan, struct pb_log *log, struct pb_segment *segment, int64_t pos, int64_t end_pos, bool whole);
+/* 1: a batch, at scan->pos - batch.size_bytes; 0: the end, on a batch boundary; PB_E_CORRUPT_BATCH: what is at scan->pos is none; PB_E_IO, PB_E_NOMEM. */
+int pb__scan_next(struct pb_scan *scan, struct pb_batch *batch);
+void pb__scan_close(struct pb_scan *scan);
+
+/* log_recover.c */
+int pb__log_recover(struct pb_log *log, const struct pb_log_options *options);
+
+#endif

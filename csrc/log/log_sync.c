@@ -1,0 +1,51 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/err.h"
+#include "log/log_internal.h"
+
+int pb__log_sync_begin(struct pb_log *log, struct pb_log_sync *ticket) {
+    *ticket = (struct pb_log_sync){ .env = log->env };
+    if (log->failed) return PB_E_OFFLINE;
+    PB_ASSERT(!log->syncing);
+    for (int32_t i = 0; i < log->segment_count && ticket->file_count < PB_LOG_SYNC_FILES_MAX; i++) {
+        struct pb_segment *segment = log->segments[i];
+        if (segment->synced_pos >= segment->end_pos) continue;
+        ticket->files[ticket->file_count] = pb__file_get(segment->log);
+        ticket->ends[ticket->file_count++] = segment->end_pos;
+        ticket->end_offset = segment->end_offset;
+    }
+    if (ticket->file_count == 0) return 0;
+    if (log->dir_dirty) ticket->dir = log->dir;
+    log->dir_dirty = false;
+    log->syncing = true;
+    return 1;
+}
+
+/* The directory and the one above it: both may have a new name. */
+static int sync_dirs(const struct pb_env *env, const char *dir) {
+    char above[PB_PATH_BYTES_MAX];
+    snprintf(above, sizeof above, "%s", dir);
+    char *slash = strrchr(above, '/');
+    if (slash != NULL) *slash = 0;
+    int rc = env->dir_sync(env->context, dir);
+    if (rc >= 0) rc = env->dir_sync(env->context, slash != NULL ? above : ".");
+    return rc < 0 ? PB_E_IO : 0;
+}
+
+void pb__log_sync_run(struct pb_log_sync *ticket) {
+    for (int32_t i = 0; i < ticket->file_count && ticket->error == 0; i++) ticket->error = pb__file_datasync(ticket->files[i]);
+    if (ticket->error == 0 && ticket->dir != NULL) ticket->error = sync_dirs(ticket->env, ticket->dir);
+}
+
+int pb__log_sync_end(struct pb_log *log, struct pb_log_sync *ticket) {
+    log->syncing = false;
+    for (int32_t i = 0; i < log->segment_count && ticket->error == 0; i++)
+        for (int32_t k = 0; k < ticket->file_count; k++)
+            if (log->segments[i]->log == ticket->files[k]) log->segments[i]->synced_pos = pb__max_i64(log->segments[i]->synced_pos, ticket->ends[k]);
+    for (int32_t k = 0; k < ticket->file_count; k++) pb__file_put(ticket->files[k]);
+    if (ticket->error < 0) return pb__log_fail(log, PB_E_IO);               /* what the pages held is lost: nothing behind it may be acknowledged (L4) */
+    log->synced_offset = pb__max_i64(log->synced_offset, ticket->end_offset);
+    return 0;
+}

@@ -1,0 +1,191 @@
+/* pb.h — the border of the core: every function and struct that Cython may see, and nothing else.
+ *
+ * Who calls what  A loop's owner (pybroker/_core/loop.pyx) brings readiness, wake-ups and timer ticks to pb_loop_* and pb_conn_*, always on the
+ *                 loop's own thread. The control thread (mailbox.pyx, core.pyx) calls pb_broker_* and pb_mail_*.
+ * Errors          0 or a negative PB_E_* (base/err.h), unless said otherwise
+ * Memory          opaque structs are freed by the function named *_free */
+#ifndef PB_H
+#define PB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/env.h"
+#include "base/err.h"
+
+struct pb_broker;
+struct pb_loop;
+struct pb_conn;
+struct pb_mail;
+
+enum pb_events { PB_READABLE = 1, PB_WRITABLE = 2, PB_HANGUP = 4 };
+
+/* What a loop asks of its owner. All but wake are called on the loop's thread. */
+struct pb_loop_ops {
+    void *context;
+    /* Watch fd for `events`; readiness goes to pb_watch_ready(owner, …). 0 or PB_E_*. */
+    int (*watch_open)(void *context, int fd, void *owner, int events, void **watch_out);
+    void (*watch_set)(void *watch, int events);                             /* 0: none */
+    void (*watch_close)(void *watch);                                       /* nothing arrives for owner after it; the caller closes the fd after */
+    void (*wake)(void *context);                                            /* from any thread: pb_loop_on_wake soon */
+    void (*timer_set)(void *context, int64_t in_ms);                        /* one shot: pb_loop_on_timer, replaces the one before */
+};
+
+/* Numbers a broker is made of. */
+struct pb_broker_options {
+    const struct pb_env *env;                                               /* lent until pb_broker_free */
+    int32_t node_id;
+    int32_t loop_count;
+    int32_t open_segments_max;
+    int32_t log_dir_count;
+    const char *const *log_dirs;                                            /* copied */
+};
+
+/* Settings that may change at any time, by number; order is that of PB_SETTINGS. */
+#define PB_SETTINGS(X)                                                                                                                     \
+    X(request_bytes_max, 100 * 1024 * 1024)                                                                                                \
+    X(connection_idle_ms_max, 600000)                                                                                                      \
+    X(connections_max, 10000)                                                                                                              \
+    X(connections_per_ip_max, 10000)                                                                                                       \
+    X(receive_bytes_total_max, 512LL * 1024 * 1024)                                                                                        \
+    X(fetch_bytes_max, 55 * 1024 * 1024)                                                                                                   \
+    X(fetch_sessions_max, 1000)                                                                                                            \
+    X(send_buffer_bytes, -1)                                                                                                               \
+    X(receive_buffer_bytes, -1)                                                                                                            \
+    X(flush_policy, 1)                                                                                                                     \
+    X(producer_id_expiration_ms, 86400000)
+#define PB_SETTING_ENUM(name, value) PB_SETTING_##name,
+enum pb_setting { PB_SETTINGS(PB_SETTING_ENUM) PB_SETTING_COUNT };
+#undef PB_SETTING_ENUM
+/* Number of a setting by its name, PB_E_NOENT when there is none. */
+int pb_setting_find(const char *name);
+
+/* One topic as the control plane decides it; order is that of PB_TOPIC_SETTINGS. */
+#define PB_TOPIC_SETTINGS(X)                                                                                                               \
+    X(internal)                                                                                                                            \
+    X(batch_bytes_max)                                                                                                                     \
+    X(decompressed_bytes_max)                                                                                                              \
+    X(keys_required)                                                                                                                       \
+    X(log_append_time)                                                                                                                     \
+    X(timestamp_before_max_ms)                                                                                                             \
+    X(timestamp_after_max_ms)                                                                                                              \
+    X(codec_wanted)                                                                                                                        \
+    X(codec_level)                                                                                                                         \
+    X(segment_bytes)                                                                                                                       \
+    X(segment_ms)                                                                                                                          \
+    X(segment_jitter_ms)                                                                                                                   \
+    X(segment_index_bytes)                                                                                                                 \
+    X(index_interval_bytes)                                                                                                                \
+    X(flush_messages)                                                                                                                      \
+    X(flush_ms)                                                                                                                            \
+    X(retention_ms)                                                                                                                        \
+    X(retention_bytes)                                                                                                                     \
+    X(preallocate)                                                                                                                         \
+    X(producer_id_expiration_ms)                                                                                                           \
+    X(file_delete_delay_ms)
+#define PB_TOPIC_SETTING_ENUM(name) PB_TOPIC_##name,
+enum pb_topic_setting { PB_TOPIC_SETTINGS(PB_TOPIC_SETTING_ENUM) PB_TOPIC_SETTING_COUNT };
+#undef PB_TOPIC_SETTING_ENUM
+/* Name of a topic setting by its number. Static text. */
+const char *pb_topic_setting_name(int number);
+const char *pb_setting_name(int number);
+
+struct pb_partition_spec { int32_t index, log_dir, leader_epoch; };
+struct pb_topic_spec {
+    uint8_t id[16];
+    const char *name;                                                       /* borrowed */
+    int32_t partition_count;
+    const struct pb_partition_spec *partitions;                             /* borrowed, index ascending */
+    int64_t settings[PB_TOPIC_SETTING_COUNT];
+};
+struct pb_partition_info {
+    int64_t start_offset, end_offset, high_watermark, last_stable_offset, synced_offset, size_bytes;
+    int32_t index, leader_epoch, log_dir, offline;
+};
+
+#define PB_STATS(X)                                                                                                                        \
+    X(connections_open)                                                                                                                    \
+    X(connections_accepted)                                                                                                                \
+    X(connections_refused)                                                                                                                 \
+    X(connections_failed)                                                                                                                  \
+    X(requests)                                                                                                                            \
+    X(requests_control)                                                                                                                    \
+    X(bytes_in)                                                                                                                            \
+    X(bytes_out)                                                                                                                           \
+    X(batches_appended)                                                                                                                    \
+    X(bytes_appended)                                                                                                                      \
+    X(appends)                                                                                                                             \
+    X(append_errors)                                                                                                                       \
+    X(syncs)                                                                                                                               \
+    X(fetches)                                                                                                                             \
+    X(fetches_parked)                                                                                                                      \
+    X(fetch_bytes)                                                                                                                         \
+    X(slices_sent_file)                                                                                                                    \
+    X(slices_sent_copy)                                                                                                                    \
+    X(pool_growths)                                                                                                                        \
+    X(replies_waiting)                                                                                                                     \
+    X(fetches_waiting)                                                                                                                     \
+    X(produces_waiting)                                                                                                                    \
+    X(fetch_sessions)                                                                                                                      \
+    X(receive_bytes_held)                                                                                                                  \
+    X(mails_waiting)                                                                                                                       \
+    X(files_open)                                                                                                                          \
+    X(files_pinned)
+#define PB_STAT_ENUM(name) PB_STAT_##name,
+enum pb_stat { PB_STATS(PB_STAT_ENUM) PB_STAT_COUNT };
+#undef PB_STAT_ENUM
+const char *pb_stat_name(int number);
+
+/* ---- broker: control thread */
+/* Locks the log directories. PB_E_EXISTS: another broker holds one; failed_dir_out (may be NULL) says which, by index. */
+int pb_broker_new(const struct pb_broker_options *options, struct pb_broker **broker_out, int32_t *failed_dir_out);
+void pb_broker_free(struct pb_broker *broker);                              /* loops must be stopped */
+void pb_broker_set(struct pb_broker *broker, enum pb_setting setting, int64_t value);
+/* Create the topic or change it (more partitions, other settings). PB_E_NOMEM, PB_E_INVALID_ARGUMENT. */
+int pb_broker_put_topic(struct pb_broker *broker, const struct pb_topic_spec *spec);
+int pb_broker_remove_topic(struct pb_broker *broker, const uint8_t id[16]); /* PB_E_NOENT */
+/* Open the logs that were not closed cleanly, `part` of `parts` (several threads may share the work). Opens nothing after a clean stop. */
+int pb_broker_recover(struct pb_broker *broker, int32_t part, int32_t parts);
+int pb_broker_partition(struct pb_broker *broker, const uint8_t topic_id[16], int32_t partition, struct pb_partition_info *out);
+int pb_broker_stats(struct pb_broker *broker, int64_t out[PB_STAT_COUNT]);
+/* Loops must be stopped: flush and sync all logs, write checkpoints and the clean mark. */
+int pb_broker_close_logs(struct pb_broker *broker);
+int pb_broker_checkpoint(struct pb_broker *broker);                         /* any thread */
+
+/* ---- loops */
+int pb_loop_new(struct pb_broker *broker, int32_t index, const struct pb_loop_ops *ops, struct pb_loop **loop_out);
+/* Take a listening socket (non-blocking) for loop 0; accepted connections are spread over all loops. fd is owned from here on. */
+int pb_loop_listen(struct pb_loop *loop, int fd, int32_t listener);
+void pb_watch_ready(struct pb_loop *loop, void *owner, int events);         /* owner as given to watch_open */
+void pb_loop_on_turn_end(struct pb_loop *loop);                             /* after the readiness of one wake-up was handed over: appends, answers */
+void pb_loop_on_wake(struct pb_loop *loop);
+void pb_loop_on_timer(struct pb_loop *loop);
+/* Close all connections and listeners, let go of what waits. The owner then runs its loop until the watches are closed. */
+void pb_loop_close(struct pb_loop *loop);
+void pb_loop_free(struct pb_loop *loop);
+
+/* ---- mailbox: control thread */
+struct pb_mail_view {
+    int16_t api_key, api_version;
+    int32_t correlation_id;
+    const uint8_t *client_id;                                               /* lent until the answer; NULL: null */
+    int32_t client_id_size;
+    const uint8_t *body;                                                    /* lent until the answer */
+    int32_t body_size;
+    int32_t listener;
+    uint64_t connection_id;
+    int64_t received_ns;
+    char local_host[64], peer_host[64];
+    int32_t local_port, peer_port;
+};
+/* Called on a loop's thread when the mailbox was empty and no longer is; set once before the loops start. */
+void pb_broker_set_mail_notify(struct pb_broker *broker, void (*notify)(void *context), void *context);
+/* Oldest first; NULL when there is none. */
+struct pb_mail *pb_broker_take_mail(struct pb_broker *broker);
+void pb_mail_view(const struct pb_mail *mail, struct pb_mail_view *out);
+/* Answer: body is copied, header and length are added. mail is gone after it, whatever is returned. */
+int pb_mail_reply(struct pb_mail *mail, const uint8_t *body, size_t size_bytes);
+void pb_mail_close(struct pb_mail *mail);                                   /* close the connection instead */
+
+#endif

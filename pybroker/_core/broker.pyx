@@ -1,0 +1,268 @@
+# Core: ownership of the broker in C, its loops, workers and logs, and the calls of the control thread.
+
+def version():
+    """Version of libuv the core runs on."""
+    return uv.uv_version_string().decode()
+
+
+class PartitionInfo:
+    """Offsets and sizes of one partition at one moment."""
+
+    __slots__ = ("start_offset", "end_offset", "high_watermark", "last_stable_offset", "synced_offset", "size_bytes", "index", "leader_epoch", "log_dir", "offline")
+
+    def __init__(self, *values):
+        for name, value in zip(self.__slots__, values, strict=True):
+            setattr(self, name, value)
+
+    def __repr__(self):
+        return f"PartitionInfo({', '.join(f'{name}={getattr(self, name)}' for name in self.__slots__)})"
+
+
+cdef dict numbers_of(const char* (*name_of)(int) noexcept nogil):
+    cdef dict numbers = {}
+    cdef int i = 0
+    while name_of(i) != NULL:
+        numbers[name_of(i).decode()] = i
+        i += 1
+    return numbers
+
+
+TOPIC_SETTINGS = numbers_of(pb.pb_topic_setting_name)
+SETTINGS = numbers_of(pb.pb_setting_name)
+STATS = numbers_of(pb.pb_stat_name)
+
+
+@cython.final
+@cython.no_gc_clear                     # loops keep pointers into it until they are joined
+cdef class Core:
+    """Owns the broker in C, its loops, workers and logs; see core.pyi."""
+
+    cdef pb.pb_env_posix env
+    cdef bint env_ready, started, stopped
+    cdef pb.pb_broker* broker
+    cdef LoopState** loops
+    cdef int loop_count, listener_count
+    cdef Door door
+    cdef object on_log, log_dirs
+
+    def __cinit__(self):
+        door_open(&self.door)
+
+    def __init__(self, *, int node_id, int loops, log_dirs, int workers, int open_segments_max, on_log):
+        cdef pb.pb_broker_options options
+        cdef int32_t failed_dir = -1
+        cdef int rc, i
+        cdef list paths = [path.encode() for path in log_dirs]
+        if self.broker != NULL:
+            raise RuntimeError("a Core is made once")
+        if self.door.fd < 0:
+            raise OSError("no descriptor for the mailbox")
+        self.on_log = on_log
+        self.log_dirs = list(log_dirs)
+        check(pb.pb_env_posix_init(&self.env, workers, door_log, &self.door), "workers")
+        self.env_ready = True
+        cdef const char** dirs = <const char**>calloc(max(len(paths), 1), sizeof(char*))
+        if dirs == NULL:
+            raise MemoryError
+        try:
+            for i, path in enumerate(paths):
+                dirs[i] = path
+            options.env = &self.env.env
+            options.node_id = node_id
+            options.loop_count = loops
+            options.open_segments_max = open_segments_max
+            options.log_dir_count = len(paths)
+            options.log_dirs = dirs
+            rc = pb.pb_broker_new(&options, &self.broker, &failed_dir)
+        finally:
+            free(dirs)
+        check(rc, log_dirs[failed_dir] if failed_dir >= 0 else "broker")
+        pb.pb_broker_set_mail_notify(self.broker, door_ring, &self.door)
+        self.loops = <LoopState**>calloc(<size_t>loops, sizeof(LoopState*))
+        if self.loops == NULL:
+            raise MemoryError
+        self.loop_count = loops
+
+    def __dealloc__(self):
+        self.free_all()
+
+    cdef void free_all(self) noexcept:
+        """Loops are stopped; without a clean stop the logs are left as a crash would leave them."""
+        cdef int i
+        if self.loops != NULL:
+            self.join_loops()
+        if self.env_ready:
+            with nogil:
+                pb.pb_env_posix_deinit(&self.env)       # workers end first: they hold partitions and wake loops
+            self.env_ready = False
+        if self.loops != NULL:
+            for i in range(self.loop_count):
+                if self.loops[i] != NULL:
+                    loop_free(self.loops[i])
+            free(self.loops)
+            self.loops = NULL
+        pb.pb_broker_free(self.broker)
+        self.broker = NULL
+        door_close(&self.door)
+        self.door.fd = -1
+
+    cdef void join_loops(self) noexcept:
+        cdef int i
+        with nogil:
+            for i in range(self.loop_count):
+                if self.loops[i] != NULL and not self.loops[i].stopping:
+                    loop_stop(self.loops[i])
+
+    cdef int need_broker(self) except -1:
+        if self.broker == NULL:
+            raise RuntimeError("the core is closed")
+        return 0
+
+    @property
+    def mailbox_fd(self):
+        return self.door.fd
+
+    def configure(self, **settings):
+        self.need_broker()
+        for name, value in settings.items():
+            if name not in SETTINGS:
+                raise TypeError(f"unknown setting {name}")
+            pb.pb_broker_set(self.broker, SETTINGS[name], value)
+
+    def put_topic(self, bytes topic_id, str name, partitions, dict settings):
+        cdef pb.pb_topic_spec spec
+        cdef pb.pb_partition_spec* specs
+        cdef bytes name_bytes = name.encode()
+        cdef int i, rc
+        cdef const uint8_t* id_bytes = topic_id
+        self.need_broker()
+        if len(topic_id) != 16:
+            raise ValueError("a topic id has 16 bytes")
+        if settings.keys() != TOPIC_SETTINGS.keys():
+            raise TypeError(f"topic settings missing or unknown: {sorted(settings.keys() ^ TOPIC_SETTINGS.keys())}")
+        for key, number in TOPIC_SETTINGS.items():
+            spec.settings[<int>number] = settings[key]
+        for i in range(16):
+            spec.id[i] = id_bytes[i]
+        spec.name = name_bytes
+        spec.partition_count = len(partitions)
+        specs = <pb.pb_partition_spec*>malloc(max(len(partitions), 1) * sizeof(pb.pb_partition_spec))
+        if specs == NULL:
+            raise MemoryError
+        try:
+            for i, (index, log_dir, leader_epoch) in enumerate(partitions):
+                specs[i].index = index
+                specs[i].log_dir = log_dir
+                specs[i].leader_epoch = leader_epoch
+            spec.partitions = specs
+            with nogil:
+                rc = pb.pb_broker_put_topic(self.broker, &spec)
+        finally:
+            free(specs)
+        check(rc, f"topic {name}")
+
+    def remove_topic(self, bytes topic_id):
+        cdef const uint8_t* id_bytes = topic_id
+        cdef int rc
+        self.need_broker()
+        with nogil:
+            rc = pb.pb_broker_remove_topic(self.broker, id_bytes)
+        check(rc, "topic")
+
+    def recover(self, int part=0, int parts=1):
+        """Open what was not closed cleanly: share ``part`` of ``parts``, so that several threads may work at it."""
+        cdef int rc
+        self.need_broker()
+        with nogil:
+            rc = pb.pb_broker_recover(self.broker, part, parts)
+        check(rc, "recovery")
+
+    def partition(self, bytes topic_id, int partition):
+        cdef pb.pb_partition_info info
+        cdef const uint8_t* id_bytes = topic_id
+        cdef int rc
+        self.need_broker()
+        with nogil:
+            rc = pb.pb_broker_partition(self.broker, id_bytes, partition, &info)
+        check(rc, f"partition {partition}")
+        return PartitionInfo(info.start_offset, info.end_offset, info.high_watermark, info.last_stable_offset, info.synced_offset, info.size_bytes, info.index,
+                             info.leader_epoch, info.log_dir, bool(info.offline))
+
+    cdef int make_loops(self) except -1:
+        cdef int i
+        for i in range(self.loop_count):
+            if self.loops[i] == NULL:
+                self.loops[i] = loop_new(self.broker, i)
+                if self.loops[i] == NULL:
+                    raise OSError(f"event loop {i} cannot be made: no memory or no descriptors")
+        return 0
+
+    def listen(self, int fd):
+        """Accept on a listening, non-blocking socket, whose descriptor the core owns from here on. Returns the listener's index. Before ``start``."""
+        cdef int rc
+        self.need_broker()
+        if self.started:
+            raise RuntimeError("listeners are opened before start")
+        self.make_loops()
+        rc = pb.pb_loop_listen(self.loops[0].loop, fd, self.listener_count)
+        check(rc, "listener")
+        self.listener_count += 1
+        return self.listener_count - 1
+
+    def start(self):
+        cdef int i, rc
+        self.need_broker()
+        self.make_loops()
+        self.started = True
+        for i in range(self.loop_count):
+            rc = loop_start(self.loops[i])
+            if rc < 0:
+                raise OSError(uv.uv_strerror(rc).decode())
+
+    def take(self, int limit=256):
+        """Requests that wait, oldest first, at most ``limit``; log lines of the core go to ``on_log``."""
+        cdef uint64_t count
+        cdef list requests = []
+        cdef pb.pb_mail* mail
+        self.need_broker()
+        read(self.door.fd, &count, sizeof(count))           # cleared first: what comes after rings again
+        for level, line in door_take_lines(&self.door):
+            self.on_log(level, line)
+        while len(requests) < limit:
+            mail = pb.pb_broker_take_mail(self.broker)
+            if mail == NULL:
+                return requests
+            requests.append(request_of(self, mail))
+        door_ring(&self.door)                               # there may be more
+        return requests
+
+    def stop(self):
+        """Clean stop; see core.pyi. Blocks without the GIL."""
+        cdef int rc
+        if self.broker == NULL or self.stopped:
+            return
+        self.stopped = True
+        self.join_loops()
+        with nogil:
+            rc = pb.pb_broker_close_logs(self.broker)
+        check(rc, "logs were not all closed cleanly")
+
+    def abort(self):
+        """Stop without syncing or marking, as if killed."""
+        if self.broker == NULL:
+            return
+        self.stopped = True
+        self.join_loops()
+
+    def checkpoint(self):
+        cdef int rc
+        self.need_broker()
+        with nogil:
+            rc = pb.pb_broker_checkpoint(self.broker)
+        check(rc, "checkpoint")
+
+    def stats(self):
+        cdef int64_t values[64]
+        self.need_broker()
+        check(pb.pb_broker_stats(self.broker, values))
+        return {name: values[<int>number] for name, number in STATS.items()}

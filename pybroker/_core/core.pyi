@@ -1,0 +1,114 @@
+"""The compiled core: the one place where C and Python meet.
+
+Threads: every method here belongs to the control thread (the one that runs asyncio), except where it says so. Loop threads never enter Python; what
+they have for the control plane lies in the mailbox, whose file descriptor becomes readable.
+"""
+
+from collections.abc import Callable, Sequence
+
+class CoreError(Exception):
+    """An error of the C core. ``name`` is its PB_E_* name, ``code`` the Kafka error code a client would be told."""
+
+    name: str
+    code: int
+
+class Request:
+    """One request of the control plane, taken from the mailbox. Answer exactly once: ``reply`` or ``close``. Dropped unanswered: the connection is closed."""
+
+    api_key: int
+    api_version: int
+    correlation_id: int
+    client_id: str | None
+    """As sent; bytes that are no UTF-8 are escaped."""
+    body: bytes
+    """The request after its header."""
+    listener: int
+    """Index that ``Core.listen`` returned."""
+    connection_id: int
+    """Unique in the life of the process."""
+    local_host: str
+    """Address by which the client came in (IPv6 without brackets, IPv4-mapped addresses as IPv4)."""
+    local_port: int
+    peer_host: str
+    peer_port: int
+    received_ns: int
+    """Monotonic clock when its last byte was read."""
+    def reply(self, body: bytes | bytearray | memoryview) -> None:
+        """Send the response. ``body`` begins after the response header, which the core adds by key and version."""
+    def close(self) -> None:
+        """Close the connection without an answer, as Kafka does for requests it cannot parse."""
+
+class PartitionInfo:
+    """Offsets and sizes of one partition at one moment."""
+
+    start_offset: int
+    end_offset: int
+    high_watermark: int
+    last_stable_offset: int
+    synced_offset: int
+    size_bytes: int
+    leader_epoch: int
+    log_dir: int
+    offline: bool
+
+class Core:
+    """Owns the broker in C, its loops, workers and logs."""
+
+    mailbox_fd: int
+    """Readable when ``take`` has something. Level-triggered: ``take`` clears it."""
+
+    def __init__(
+        self,
+        *,
+        node_id: int,
+        loops: int,
+        log_dirs: Sequence[str],
+        workers: int,
+        open_segments_max: int,
+        on_log: Callable[[int, str], None],
+    ) -> None:
+        """Locks each log directory (``.lock``). Raises CoreError (PB_E_EXISTS: another broker holds it; PB_E_IO).
+
+        ``on_log(level, line)``: lines of the core, called on the control thread by ``take``; level as in ``logging``.
+        """
+    def configure(self, **settings: int) -> None:
+        """Set broker settings, at any time: the names of PB_SETTINGS in csrc/pb.h (flush_policy: 0 os, 1 group; buffer bytes: -1 the system's).
+        Unknown names raise TypeError.
+        """
+    def put_topic(
+        self,
+        topic_id: bytes,
+        name: str,
+        partitions: Sequence[tuple[int, int, int]],
+        settings: dict[str, int],
+    ) -> None:
+        """Create the topic in the data plane, or change it: more partitions, other settings. ``partitions``: (index, log_dir, leader_epoch).
+
+        settings: internal, batch_bytes_max, decompressed_bytes_max, keys_required, log_append_time, timestamp_before_max_ms, timestamp_after_max_ms, codec_wanted
+        (-1 producer, 0 none, 1 gzip, 2 snappy, 3 lz4, 4 zstd), codec_level, segment_bytes, segment_ms, segment_jitter_ms, segment_index_bytes,
+        index_interval_bytes, flush_messages, flush_ms, retention_ms, retention_bytes, preallocate, producer_id_expiration_ms, file_delete_delay_ms.
+        All are needed on creation; a missing or unknown name raises TypeError.
+        """
+    def remove_topic(self, topic_id: bytes) -> None:
+        """Delete the topic: waiting requests end with UNKNOWN_TOPIC_OR_PARTITION, directories are renamed at once and unlinked later on a worker."""
+    def recover(self, part: int = 0, parts: int = 1) -> None:
+        """Open every log that was not closed cleanly: share ``part`` of ``parts`` (several threads may work at it: the GIL is not held). After put_topic of all, before start."""
+    def partition(self, topic_id: bytes, partition: int) -> PartitionInfo:
+        """Raises CoreError for an unknown one; an off-line one says so in ``offline``."""
+    def listen(self, fd: int) -> int:
+        """Accept on a listening, non-blocking socket whose descriptor the core owns from here on (close nothing after it). Before ``start``. Returns the listener's index."""
+    def start(self) -> None:
+        """Start the loop threads: from now on clients are served."""
+    def take(self, limit: int = 256) -> list[Request]:
+        """Requests that wait, oldest first; also delivers log lines."""
+    def stop(self) -> None:
+        """Clean stop: no new connections, waiting requests answered or dropped, loops joined, logs flushed and synced, checkpoints and clean mark written.
+        May be called twice. Blocks (call it from a thread to keep asyncio alive: it is safe there)."""
+    def abort(self) -> None:
+        """Stop without syncing or marking, as if killed: for tests."""
+    def checkpoint(self) -> None:
+        """Write recovery points and log start offsets of every log directory now (on the calling thread)."""
+    def stats(self) -> dict[str, int]:
+        """Counters since start: requests and bytes by key, connections open, accepted, refused, appended batches, syncs, slices, pool items, waiters…"""
+
+def version() -> str: ...

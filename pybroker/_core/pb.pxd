@@ -1,0 +1,123 @@
+# The border of the C core (csrc/pb.h): declarations only.
+from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint64_t
+
+cdef extern from "base/env.h" nogil:
+    cdef struct pb_env:
+        void* context
+
+cdef extern from "base/err.h" nogil:
+    const char* pb_error_name(int error)
+    const char* pb_error_text(int error)
+    int16_t pb_error_kafka_code(int error)
+    cdef enum:
+        PB_E_NOMEM
+        PB_E_IO
+        PB_E_NOENT
+        PB_E_INTERNAL
+
+cdef extern from "env_posix.h" nogil:
+    ctypedef void (*pb_env_log_fn)(void* context, int level, const char* line) noexcept nogil
+    cdef struct pb_env_posix:
+        pb_env env
+    int pb_env_posix_init(pb_env_posix* posix, int worker_count, pb_env_log_fn log, void* log_context)
+    void pb_env_posix_deinit(pb_env_posix* posix)
+
+cdef extern from "pb.h" nogil:
+    cdef struct pb_broker
+    cdef struct pb_loop
+    cdef struct pb_mail
+
+    cdef enum:
+        PB_READABLE
+        PB_WRITABLE
+        PB_HANGUP
+        PB_SETTING_COUNT
+        PB_TOPIC_SETTING_COUNT
+        PB_STAT_COUNT
+
+    cdef struct pb_loop_ops:
+        void* context
+        int (*watch_open)(void*, int, void*, int, void**) noexcept nogil
+        void (*watch_set)(void*, int) noexcept nogil
+        void (*watch_close)(void*) noexcept nogil
+        void (*wake)(void*) noexcept nogil
+        void (*timer_set)(void*, int64_t) noexcept nogil
+
+    cdef struct pb_broker_options:
+        const pb_env* env
+        int32_t node_id
+        int32_t loop_count
+        int32_t open_segments_max
+        int32_t log_dir_count
+        const char* const* log_dirs
+
+    cdef struct pb_partition_spec:
+        int32_t index
+        int32_t log_dir
+        int32_t leader_epoch
+
+    cdef struct pb_topic_spec:
+        uint8_t id[16]
+        const char* name
+        int32_t partition_count
+        const pb_partition_spec* partitions
+        int64_t settings[64]
+
+    cdef struct pb_partition_info:
+        int64_t start_offset
+        int64_t end_offset
+        int64_t high_watermark
+        int64_t last_stable_offset
+        int64_t synced_offset
+        int64_t size_bytes
+        int32_t index
+        int32_t leader_epoch
+        int32_t log_dir
+        int32_t offline
+
+    cdef struct pb_mail_view:
+        int16_t api_key
+        int16_t api_version
+        int32_t correlation_id
+        const uint8_t* client_id
+        int32_t client_id_size
+        const uint8_t* body
+        int32_t body_size
+        int32_t listener
+        uint64_t connection_id
+        int64_t received_ns
+        char local_host[64]
+        char peer_host[64]
+        int32_t local_port
+        int32_t peer_port
+
+    int pb_setting_find(const char* name)
+    const char* pb_setting_name(int number)
+    const char* pb_topic_setting_name(int number)
+    const char* pb_stat_name(int number)
+
+    int pb_broker_new(const pb_broker_options* options, pb_broker** broker_out, int32_t* failed_dir_out)
+    void pb_broker_free(pb_broker* broker)
+    void pb_broker_set(pb_broker* broker, int setting, int64_t value)
+    int pb_broker_put_topic(pb_broker* broker, const pb_topic_spec* spec)
+    int pb_broker_remove_topic(pb_broker* broker, const uint8_t* id)
+    int pb_broker_recover(pb_broker* broker, int32_t part, int32_t parts)
+    int pb_broker_partition(pb_broker* broker, const uint8_t* topic_id, int32_t partition, pb_partition_info* out)
+    int pb_broker_stats(pb_broker* broker, int64_t* out)
+    int pb_broker_close_logs(pb_broker* broker)
+    int pb_broker_checkpoint(pb_broker* broker)
+
+    int pb_loop_new(pb_broker* broker, int32_t index, const pb_loop_ops* ops, pb_loop** loop_out)
+    int pb_loop_listen(pb_loop* loop, int fd, int32_t listener)
+    void pb_watch_ready(pb_loop* loop, void* owner, int events)
+    void pb_loop_on_turn_end(pb_loop* loop)
+    void pb_loop_on_wake(pb_loop* loop)
+    void pb_loop_on_timer(pb_loop* loop)
+    void pb_loop_close(pb_loop* loop)
+    void pb_loop_free(pb_loop* loop)
+
+    void pb_broker_set_mail_notify(pb_broker* broker, void (*notify)(void*) noexcept nogil, void* context)
+    pb_mail* pb_broker_take_mail(pb_broker* broker)
+    void pb_mail_view_ "pb_mail_view"(const pb_mail* mail, pb_mail_view* out)
+    int pb_mail_reply(pb_mail* mail, const uint8_t* body, size_t size_bytes)
+    void pb_mail_close(pb_mail* mail)

@@ -1,0 +1,1 @@
+"""Generator: definitions to Python classes, C views and writers, and the table of API keys. Standard library only."""

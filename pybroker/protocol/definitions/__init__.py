@@ -1,0 +1,1 @@
+"""Message definitions in our own notation, one module per API key."""

@@ -1,0 +1,38 @@
+"""API key 68: ConsumerGroupHeartbeat."""
+
+from pybroker.protocol.definitions.notation import F, M, S
+
+KEY = 68
+NAME = "ConsumerGroupHeartbeat"
+REQUEST = M("ConsumerGroupHeartbeatRequest", valid="0-1", flexible="0+", fields=[
+    F("GroupId", "string", "0+", entity="groupId"),
+    F("MemberId", "string", "0+"),
+    F("MemberEpoch", "int32", "0+"),
+    F("InstanceId", "string", "0+", nullable="0+", default="null"),
+    F("RackId", "string", "0+", nullable="0+", default="null"),
+    F("RebalanceTimeoutMs", "int32", "0+", default="-1"),
+    F("SubscribedTopicNames", "[]string", "0+", nullable="0+", default="null", entity="topicName"),
+    F("SubscribedTopicRegex", "string", "1+", nullable="1+", default="null"),
+    F("ServerAssignor", "string", "0+", nullable="0+", default="null"),
+    F("TopicPartitions", "[]TopicPartitions", "0+", nullable="0+", default="null", fields=[
+        F("TopicId", "uuid", "0+"),
+        F("Partitions", "[]int32", "0+"),
+    ]),
+])
+
+RESPONSE = M("ConsumerGroupHeartbeatResponse", valid="0-1", flexible="0+", fields=[
+    F("ThrottleTimeMs", "int32", "0+"),
+    F("ErrorCode", "int16", "0+"),
+    F("ErrorMessage", "string", "0+", nullable="0+", default="null"),
+    F("MemberId", "string", "0+", nullable="0+", default="null"),
+    F("MemberEpoch", "int32", "0+"),
+    F("HeartbeatIntervalMs", "int32", "0+"),
+    F("Assignment", "Assignment", "0+", nullable="0+", default="null", fields=[
+        F("TopicPartitions", "[]TopicPartitions", "0+"),
+    ]),
+], structs=[
+    S("TopicPartitions", "0+", [
+        F("TopicId", "uuid", "0+"),
+        F("Partitions", "[]int32", "0+"),
+    ]),
+])
