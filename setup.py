@@ -146,6 +146,10 @@ class BuildCore(build_ext):
         generate()
         super().run()
         build_program()
+        program = Path(sys.prefix) / "bin" / "pybrokerd"
+        if self.inplace and sys.prefix != sys.base_prefix and is_stale(program, [PROGRAM]):
+            program.unlink(missing_ok=True)
+            shutil.copy2(PROGRAM, program)
 
     def build_extension(self, extension: Extension) -> None:
         library, source = build_library(), cythonize()
@@ -162,11 +166,6 @@ class BuildCore(build_ext):
         if is_stale(target, [built]):
             target.unlink(missing_ok=True)
             shutil.copy2(built, target)
-        program = Path(sys.prefix) / "bin" / "pybrokerd"
-        build_program()
-        if self.inplace and sys.prefix != sys.base_prefix and is_stale(program, [PROGRAM]):
-            program.unlink(missing_ok=True)
-            shutil.copy2(PROGRAM, program)
 
 
 class InstallProgram(install_scripts):

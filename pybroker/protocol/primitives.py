@@ -29,7 +29,7 @@ class ProtocolError(ValueError):
 class Message:
     """Base of all generated classes: equality, text."""
 
-    __slots__ = ()
+    __slots__: tuple[str, ...] = ()
 
     def __eq__(self, other: object) -> bool:
         if other.__class__ is not self.__class__:
@@ -127,17 +127,17 @@ class Reader:
         size = self.uvarint()
         return None if size == 0 else self._text(size - 1)
 
-    def bytes(self) -> "bytes":
+    def blob(self) -> bytes:
         return self._bytes(self.i32())
 
-    def nullable_bytes(self) -> "bytes | None":
+    def nullable_blob(self) -> bytes | None:
         size = self.i32()
         return None if size == -1 else self._bytes(size)
 
-    def compact_bytes(self) -> "bytes":
+    def compact_blob(self) -> bytes:
         return self._bytes(self.uvarint() - 1)
 
-    def compact_nullable_bytes(self) -> "bytes | None":
+    def compact_nullable_blob(self) -> bytes | None:
         size = self.uvarint()
         return None if size == 0 else self._bytes(size - 1)
 
@@ -172,7 +172,7 @@ class Reader:
         if self.pos != self.end:
             _fail(f"{self.end - self.pos} bytes are left over")
 
-    def rest(self) -> "bytes":
+    def rest(self) -> bytes:
         pos, self.pos = self.pos, self.end
         return self.data[pos : self.end]
 

@@ -50,9 +50,9 @@ class _Message:
     # ---- readers
 
     def readers(self) -> None:
-        for struct in reversed(self.message.structs):
+        for struct in self.message.inner_first:
             self._view(struct)
-        for struct in reversed(self.message.structs):
+        for struct in self.message.inner_first:
             self._reader(struct)
         top = self.message.structs[0]
         name = top.c_name.removeprefix("pb_")
@@ -159,7 +159,7 @@ class _Message:
     # ---- writers
 
     def writers(self) -> None:
-        for struct in reversed(self.message.structs):
+        for struct in self.message.inner_first:
             self._out(struct)
             self._parts(struct)
 

@@ -99,7 +99,7 @@ class StructModel:
 
 
 class MessageModel:
-    """One message with all its structs, itself first, each before those it contains."""
+    """One message with all its structs, itself first."""
 
     def __init__(self, message: notation.Message) -> None:
         self.name = message.name
@@ -108,6 +108,21 @@ class MessageModel:
         self.structs: list[StructModel] = []
         shared = {struct.name: struct.fields for struct in message.structs}
         self._build(message.name, message.fields, shared)
+
+    @property
+    def inner_first(self) -> list[StructModel]:
+        """Structs, each behind those it contains."""
+        ordered: list[StructModel] = []
+
+        def visit(struct: StructModel) -> None:
+            for field in struct.fields:
+                if field.struct and field.struct not in ordered:
+                    visit(field.struct)
+            if struct not in ordered:
+                ordered.append(struct)
+
+        visit(self.structs[0])
+        return ordered
 
     def _build(self, name: str, fields: tuple[notation.Field, ...], shared: dict[str, tuple[notation.Field, ...]]) -> StructModel:
         struct = StructModel(name, self)

@@ -1,6 +1,6 @@
 """Python classes of the messages: plain ``__slots__`` classes with straight-line encode and decode, cheap to import."""
 
-from pybroker.protocol.codegen.model import PRIMITIVES, FieldModel, MessageModel, Module, Range, StructModel
+from pybroker.protocol.codegen.model import PRIMITIVES, FieldModel, Module, Range, StructModel
 
 _READ = {"bool": "boolean", "int8": "i8", "int16": "i16", "uint16": "u16", "int32": "i32", "uint32": "u32", "int64": "i64", "float64": "f64", "uuid": "uuid"}
 _PACK = {"int16": "pack_i16", "uint16": "pack_u16", "int32": "pack_i32", "uint32": "pack_u32", "int64": "pack_i64", "float64": "pack_f64"}
@@ -138,7 +138,7 @@ class _Writer:
             return f"{field.struct.class_name}._read({reader}, v)"
         if field.type in PRIMITIVES:
             return f"{reader}.{_READ[field.type]}()"
-        kind = "string" if field.type == "string" else "bytes"
+        kind = "string" if field.type == "string" else "blob"
 
         def call(is_compact: bool, is_nullable: bool) -> str:
             return f"{reader}.{'compact_' if is_compact else ''}{'nullable_' if is_nullable else ''}{kind}()"
@@ -344,16 +344,11 @@ class _Writer:
         add(0, "")
 
 
-def _order(message: MessageModel) -> list[StructModel]:
-    """Inner structs first: defaults name their classes."""
-    return list(reversed(message.structs))
-
-
 def generate(module: Module) -> str:
     """The text of one module."""
     code = _Code()
     for message in module.messages:
-        for struct in _order(message):
+        for struct in message.inner_first:
             _Writer(code, struct).write(module.key)
             code.add(0, "")
     body = "\n".join(code.lines).rstrip() + "\n"

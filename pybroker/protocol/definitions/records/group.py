@@ -93,7 +93,7 @@ CONSUMER_GROUP_MEMBER_METADATA_VALUE = M("ConsumerGroupMemberMetadataValue", val
     F("SubscribedTopicRegex", "string", "0+", nullable="0+"),
     F("RebalanceTimeoutMs", "int32", "0+", default="-1"),
     F("ServerAssignor", "string", "0+", nullable="0+"),
-    F("ClassicMemberMetadata", "ClassicMemberMetadata", "0+", nullable="0+", tagged="0+", tag=0, default="none", fields=[
+    F("ClassicMemberMetadata", "ClassicMemberMetadata", "0+", nullable="0+", tagged="0+", tag=0, default="null", fields=[
         F("SessionTimeoutMs", "int32", "0+"),
         F("SupportedProtocols", "[]ClassicProtocol", "0+", fields=[
             F("Name", "string", "0+"),
@@ -138,7 +138,7 @@ CONSUMER_GROUP_CURRENT_MEMBER_ASSIGNMENT_VALUE = M("ConsumerGroupCurrentMemberAs
     S("TopicPartitions", "0+", [
         F("TopicId", "uuid", "0+"),
         F("Partitions", "[]int32", "0+"),
-        F("AssignmentEpochs", "[]int32", "0+", nullable="0+", tagged="0+", tag=0, default="none"),
+        F("AssignmentEpochs", "[]int32", "0+", nullable="0+", tagged="0+", tag=0, default="null"),
     ]),
 ])
 
@@ -240,7 +240,7 @@ STREAMS_GROUP_METADATA_VALUE = M("StreamsGroupMetadataValue", valid="0", flexibl
     F("Epoch", "int32", "0+"),
     F("MetadataHash", "int64", "0+"),
     F("ValidatedTopologyEpoch", "int32", "0+", tagged="0+", tag=0, default="-1"),
-    F("LastAssignmentConfigs", "[]LastAssignmentConfig", "0+", nullable="0+", tagged="0+", tag=1, default="none"),
+    F("LastAssignmentConfigs", "[]LastAssignmentConfig", "0+", nullable="0+", tagged="0+", tag=1, default="null"),
     F("StoredDescriptionTopologyEpoch", "int32", "0+", tagged="0+", tag=2, default="-1"),
     F("FailedDescriptionTopologyEpoch", "int32", "0+", tagged="0+", tag=3, default="-1"),
 ], structs=[
@@ -320,7 +320,7 @@ STREAMS_GROUP_CURRENT_MEMBER_ASSIGNMENT_VALUE = M("StreamsGroupCurrentMemberAssi
     S("TaskIds", "0+", [
         F("SubtopologyId", "string", "0+"),
         F("Partitions", "[]int32", "0+"),
-        F("AssignmentEpochs", "[]int32", "0+", nullable="0+", tagged="0+", tag=0, default="none"),
+        F("AssignmentEpochs", "[]int32", "0+", nullable="0+", tagged="0+", tag=0, default="null"),
     ]),
 ])
 

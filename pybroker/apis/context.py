@@ -1,0 +1,140 @@
+"""What handlers may ask of the broker, and the few facts of the protocol that several of them share."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from pybroker.metadata.answers import MetadataAnswers
+from pybroker.metadata.config_changes import ConfigChange
+from pybroker.metadata.controller import Controller
+
+UNKNOWN_OPERATIONS = -(1 << 31)
+"""Value of an authorized-operations field that was not asked for."""
+
+TOPIC_OPERATIONS = sum(1 << number for number in (3, 4, 5, 6, 7, 8, 10, 11))
+CLUSTER_OPERATIONS = sum(1 << number for number in (5, 7, 8, 9, 10, 11, 12))
+"""Bits of Kafka's operations (read 3, write 4, create 5, delete 6, alter 7, describe 8, cluster action 9, describe configs 10, alter configs 11,
+idempotent write 12): without an authorizer everybody may do all that the resource knows."""
+
+
+class Caller(Protocol):
+    """The request as the core hands it over, as far as a handler may look at it."""
+
+    @property
+    def api_version(self) -> int: ...
+    @property
+    def client_id(self) -> str | None: ...
+    @property
+    def connection_id(self) -> int: ...
+    @property
+    def listener(self) -> int: ...
+    @property
+    def local_host(self) -> str: ...
+    @property
+    def local_port(self) -> int: ...
+
+
+class ConfigKeyFacts(Protocol):
+    """What DescribeConfigs tells of a key besides its value."""
+
+    @property
+    def sensitive(self) -> bool: ...
+    @property
+    def documentation(self) -> str: ...
+    @property
+    def type_number(self) -> int: ...
+
+
+class SynonymFacts(Protocol):
+    """One place a value may come from."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def value(self) -> str | None: ...
+    @property
+    def source(self) -> int: ...
+
+
+class ConfigFacts(Protocol):
+    """One config value of a resource. ``source`` is Kafka's number."""
+
+    @property
+    def key(self) -> ConfigKeyFacts: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def value(self) -> str | None: ...
+    @property
+    def source(self) -> int: ...
+    @property
+    def read_only(self) -> bool: ...
+    @property
+    def synonyms(self) -> Sequence[SynonymFacts]: ...
+
+
+class Config(Protocol):
+    """The broker's config as handlers see it."""
+
+    def integer(self, name: str) -> int: ...
+    def boolean(self, name: str) -> bool: ...
+    def describe_broker(self) -> Sequence[ConfigFacts]: ...
+    def describe_broker_defaults(self) -> Sequence[ConfigFacts]: ...
+    def describe_topic(self, own: Mapping[str, str]) -> Sequence[ConfigFacts]: ...
+    def describe_other(self, kind: int, own: Mapping[str, str]) -> Sequence[ConfigFacts]: ...
+
+
+class PartitionFacts(Protocol):
+    """Offsets and sizes of one partition."""
+
+    @property
+    def size_bytes(self) -> int: ...
+    @property
+    def log_dir(self) -> int: ...
+    @property
+    def offline(self) -> bool: ...
+
+
+class LogDir(NamedTuple):
+    """One log directory: its path and the file system's size, -1 when that cannot be asked."""
+
+    path: str
+    total_bytes: int
+    usable_bytes: int
+
+
+class Broker(Protocol):
+    """The broker as handlers see it."""
+
+    @property
+    def node_id(self) -> int: ...
+    @property
+    def cluster_id(self) -> str: ...
+    @property
+    def rack(self) -> str | None: ...
+    @property
+    def controller(self) -> Controller: ...
+    @property
+    def config(self) -> Config: ...
+    @property
+    def answers(self) -> MetadataAnswers: ...
+
+    def endpoint(self, caller: Caller) -> tuple[str, int]:
+        """Host and port under which this client reaches us."""
+
+    def now_ms(self) -> int:
+        """Monotonic clock."""
+
+    def log_dirs(self) -> Sequence[LogDir]:
+        """The log directories in order."""
+
+    def partitions(self, topic_id: bytes) -> Sequence[PartitionFacts]:
+        """The partitions of a topic in order of index."""
+
+    def describe_loggers(self) -> Sequence[ConfigFacts]:
+        """Level of each logger."""
+
+    def alter_loggers(self, changes: Sequence[ConfigChange], *, validate_only: bool) -> None:
+        """Change levels of loggers until the next start. Raises InvalidRequest, InvalidConfig."""
+
+    async def create_automatically(self, names: Sequence[str]) -> None:
+        """Create those of the topics that the limits of automatic creation allow; those that cannot be made are left out."""

@@ -1,0 +1,80 @@
+"""DeleteTopics (key 20, versions 1-6): by name, from version 6 also by id."""
+
+from collections import Counter
+from typing import NamedTuple
+
+from pybroker.apis.context import Broker, Caller
+from pybroker.metadata.image import Image
+from pybroker.metadata.records import ZERO_ID
+from pybroker.protocol import errors
+from pybroker.protocol.messages.k20_delete_topics import DeletableTopicResult, DeleteTopicsRequest, DeleteTopicsResponse
+
+REQUEST = DeleteTopicsRequest
+
+
+class _Wish(NamedTuple):
+    name: str | None
+    id: bytes
+
+
+async def handle(broker: Broker, request: DeleteTopicsRequest, caller: Caller) -> DeleteTopicsResponse:
+    """Delete the topics, or say for each why not."""
+    wishes = _wishes(request, caller.api_version)
+    if not broker.config.boolean("delete.topic.enable"):
+        raise errors.TopicDeletionDisabled() if caller.api_version >= 3 else errors.InvalidRequest()
+    names = Counter(wish.name for wish in wishes if wish.name is not None)
+    ids = Counter(wish.id for wish in wishes if wish.id != ZERO_ID)
+    image = broker.controller.image
+    results: list[DeletableTopicResult] = []
+    found: dict[bytes, _Wish] = {}
+    for wish in dict.fromkeys(wishes):
+        try:
+            topic_id, name = _resolve(image, wish, names, ids)
+        except errors.KafkaError as error:
+            results.append(_result(wish, error))
+            continue
+        if topic_id in found:
+            results.append(_result(wish, errors.InvalidRequest("The provided topic name maps to an ID that was already supplied.")))
+        else:
+            found[topic_id] = _Wish(name, topic_id)
+    outcomes = await broker.controller.delete_topics(list(found))
+    results += [_result(found[topic_id], error) for topic_id, error in outcomes.items()]
+    return DeleteTopicsResponse(responses=results)
+
+
+def _wishes(request: DeleteTopicsRequest, version: int) -> list[_Wish]:
+    if version >= 6:
+        return [_Wish(topic.name, topic.topic_id) for topic in request.topics]
+    return [_Wish(name, ZERO_ID) for name in request.topic_names]
+
+
+def _resolve(image: Image, wish: _Wish, names: Counter[str], ids: Counter[bytes]) -> tuple[bytes, str]:
+    """The topic that is meant. Raises the error it gets."""
+    if wish.name is None:
+        if wish.id == ZERO_ID:
+            raise errors.InvalidRequest("Neither topic name nor id were specified.")
+        if ids[wish.id] > 1:
+            raise errors.InvalidRequest("Duplicate topic id.")
+        topic = image.by_id.get(wish.id)
+        if topic is None:
+            raise errors.UnknownTopicId()
+        return topic.id, topic.name
+    if wish.id != ZERO_ID:
+        raise errors.InvalidRequest("You may not specify both topic name and topic id.")
+    if names[wish.name] > 1:
+        raise errors.InvalidRequest("Duplicate topic name.")
+    topic = image.by_name.get(wish.name)
+    if topic is None:
+        raise errors.UnknownTopicOrPartition()
+    return topic.id, topic.name
+
+
+def _result(wish: _Wish, error: errors.KafkaError | None) -> DeletableTopicResult:
+    return DeletableTopicResult(
+        name=wish.name, topic_id=wish.id, error_code=error.code if error else 0, error_message=error.message if error else None
+    )
+
+
+def refuse(request: DeleteTopicsRequest, version: int, error: errors.KafkaError) -> DeleteTopicsResponse:
+    """The same error for every topic."""
+    return DeleteTopicsResponse(responses=[_result(wish, error) for wish in dict.fromkeys(_wishes(request, version))])

@@ -1,0 +1,1 @@
+"""The program: config, start and stop, and the way from the mailbox to the handlers."""

@@ -1,0 +1,210 @@
+"""Mailbox -> handler -> answer. The one border where exceptions become Kafka error codes.
+
+Invariants  E1 every request taken is answered or closed exactly once, whatever the handler does
+            E2 at most OUTSTANDING_MAX handlers wait at a time; beyond that the mailbox is left full, and the core stops reading those connections
+Thread      control
+Order       the core holds a connection's next requests back while one is out, so answers need no order of their own here
+"""
+
+import logging
+from collections.abc import Coroutine
+from importlib import import_module
+from types import ModuleType
+from typing import Any, Protocol
+
+from pybroker.apis.context import Broker
+from pybroker.broker.loop import asyncio
+from pybroker.metadata.store import StoreError
+from pybroker.protocol import errors
+from pybroker.protocol.primitives import ProtocolError
+
+log = logging.getLogger(__name__)
+
+OUTSTANDING_MAX = 1000
+TAKE_MAX = 256
+"""Requests taken at a time, so that timers and signals get their turn."""
+
+BODY_BYTES_MAX = 16 << 20
+"""Largest request of the control plane. Requests are decoded on the one thread that serves everybody; what people really send is a hundredth of it."""
+
+HANDLERS = {
+    3: "k03_metadata",
+    19: "k19_create_topics",
+    20: "k20_delete_topics",
+    22: "k22_init_producer_id",
+    32: "k32_describe_configs",
+    33: "k33_alter_configs",
+    35: "k35_describe_log_dirs",
+    37: "k37_create_partitions",
+    44: "k44_incremental_alter_configs",
+    60: "k60_describe_cluster",
+    75: "k75_describe_topic_partitions",
+}
+"""Module of each key's handler; imported when the key is first asked for."""
+
+
+class Request(Protocol):
+    """A request as the core hands it over."""
+
+    api_key: int
+    api_version: int
+    client_id: str | None
+    connection_id: int
+    listener: int
+    local_host: str
+    local_port: int
+    peer_host: str
+    body: bytes
+
+    def reply(self, body: bytes | bytearray | memoryview, *, throttle_ms: int = 0) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Mailbox(Protocol):
+    """The core's side of the border."""
+
+    mailbox_fd: int
+
+    def take(self, limit: int = 256) -> list[Any]: ...
+
+
+class Dispatcher:
+    """Takes requests from the mailbox and sees each to its end."""
+
+    def __init__(self, broker: Broker, mailbox: Mailbox) -> None:
+        self._broker = broker
+        self._mailbox = mailbox
+        self._handlers: dict[int, ModuleType] = {}
+        self._checked: set[ModuleType] = set()              # handlers that judge a request before it is decoded
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._reading = False
+        self._paused = False                                # too many handlers wait
+
+    def start(self) -> None:
+        """Begin to take requests on the running loop."""
+        self._read(True)
+
+    async def stop(self, wait_s: float) -> None:
+        """Take no more; let handlers that wait finish for ``wait_s`` seconds, then cancel them."""
+        self._paused = False
+        self._read(False)
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=wait_s)
+        for task in list(self._tasks):
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=wait_s)
+
+    def _read(self, on: bool) -> None:
+        if on == self._reading:
+            return
+        loop = asyncio.get_running_loop()
+        if on:
+            loop.add_reader(self._mailbox.mailbox_fd, self.on_mail)
+        else:
+            loop.remove_reader(self._mailbox.mailbox_fd)
+        self._reading = on
+
+    def on_mail(self) -> None:
+        """The mailbox has something."""
+        for request in self._mailbox.take(TAKE_MAX):
+            self.dispatch(request)
+        if len(self._tasks) >= OUTSTANDING_MAX:
+            self._paused = True
+            self._read(False)
+
+    def dispatch(self, request: Request) -> None:
+        """See one request to its end, now or in a task of its own."""
+        handler = self._handler(request.api_key)
+        if handler is None:
+            request.close()
+            return
+        if len(request.body) > BODY_BYTES_MAX:
+            log.warning("request is too large", extra=_facts(request, ValueError(f"{len(request.body)} bytes")))
+            request.close()
+            return
+        try:
+            if handler in self._checked and handler.is_too_large(request.body, request.api_version):
+                raise ProtocolError("more elements than are answered")
+            message, _end = handler.REQUEST.decode(request.body, request.api_version)
+        except ProtocolError as error:
+            log.warning("request cannot be read", extra=_facts(request, error))
+            request.close()
+            return
+        try:
+            result = handler.handle(self._broker, message, request)
+        except Exception as error:
+            self._fail(handler, message, request, error)
+            return
+        if isinstance(result, Coroutine):
+            task = asyncio.get_running_loop().create_task(self._finish(handler, message, request, result))
+            self._tasks.add(task)
+            task.add_done_callback(self._on_done)
+        else:
+            self._answer(handler, message, request, result)
+
+    def _handler(self, api_key: int) -> ModuleType | None:
+        handler = self._handlers.get(api_key)
+        if handler is None and api_key in HANDLERS:
+            handler = self._handlers[api_key] = import_module(f"pybroker.apis.{HANDLERS[api_key]}")
+            if hasattr(handler, "is_too_large"):
+                self._checked.add(handler)
+        return handler
+
+    async def _finish(self, handler: ModuleType, message: Any, request: Request, waiting: Coroutine[Any, Any, Any]) -> None:
+        try:
+            result = await waiting
+        except asyncio.CancelledError:
+            request.close()
+            raise
+        except Exception as error:
+            self._fail(handler, message, request, error)
+        else:
+            self._answer(handler, message, request, result)
+
+    def _on_done(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        if self._paused and len(self._tasks) < OUTSTANDING_MAX // 2:
+            self._paused = False
+            self._read(True)
+
+    def _answer(self, handler: ModuleType, message: Any, request: Request, response: Any) -> None:
+        """Encode and send; ``response`` is a message or its bytes. None: the handler wants the connection closed."""
+        if response is None:
+            request.close()
+            return
+        try:
+            body = response if isinstance(response, (bytes, bytearray)) else response.encode(request.api_version)
+        except Exception as error:
+            self._fail(handler, message, request, error)
+            return
+        request.reply(body)
+
+    def _fail(self, handler: ModuleType, message: Any, request: Request, error: Exception) -> None:
+        """Tell the client of an exception in the form its request has for errors; close where that does not work either."""
+        if isinstance(error, errors.KafkaError):
+            told = error
+        elif isinstance(error, StoreError):
+            log.error("metadata cannot be stored", extra=_facts(request, error))
+            told = errors.KafkaStorageError("The broker cannot store its metadata.")
+        else:
+            log.error("handler failed", exc_info=error, extra=_facts(request, error))
+            told = errors.UnknownServerError()
+        try:
+            body = handler.refuse(message, request.api_version, told).encode(request.api_version)
+        except Exception as second:
+            log.error("error cannot be told", exc_info=second, extra=_facts(request, second))
+            request.close()
+            return
+        request.reply(body)
+
+
+def _facts(request: Request, error: Exception) -> dict[str, object]:
+    return {
+        "api_key": request.api_key,
+        "api_version": request.api_version,
+        "client_id": request.client_id,
+        "peer": request.peer_host,
+        "error": str(error),
+    }

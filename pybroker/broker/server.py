@@ -1,0 +1,326 @@
+"""One running broker: the core, the metadata and the dispatcher, put together and taken apart in order.
+
+Start  directories made -> core made (locks them) -> identities read -> metadata opened -> topics announced -> logs recovered -> sockets bound ->
+       loops started -> mailbox read. A failure at any step undoes the ones before it.
+Stop   mailbox no longer read -> waiting handlers finished -> core stopped (logs synced, clean mark) -> metadata closed
+Thread control, but for Core.stop, Core.checkpoint and the store's writes, which run on two threads of their own
+"""
+
+import logging
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, TypeVar
+
+from pybroker.apis.context import Caller, LogDir, PartitionFacts
+from pybroker.broker import directories, sockets
+from pybroker.broker.broker_config import LOGGER_KEY, SOURCE_LOGGER, BrokerConfig, ConfigEntry, Synonym
+from pybroker.broker.config import ConfigError, Setting
+from pybroker.broker.directories import METADATA_FILE, DirectoryError
+from pybroker.broker.dispatcher import Dispatcher
+from pybroker.broker.listeners import Listener
+from pybroker.broker.loop import asyncio
+from pybroker.metadata.answers import MetadataAnswers
+from pybroker.metadata.config_changes import DELETE, SET, ConfigChange
+from pybroker.metadata.controller import Controller, NewTopic
+from pybroker.metadata.rate import Bucket
+from pybroker.metadata.records import INTERNAL_TOPICS
+from pybroker.metadata.store import SqliteStore, StoreError
+from pybroker.metadata.topic_rules import is_legal
+from pybroker.observe import logs
+from pybroker.protocol import errors
+
+if TYPE_CHECKING:
+    from pybroker._core.core import Core, CoreError
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+STOP_WAIT_S = 5.0
+"""Seconds that handlers which wait get when the broker stops."""
+
+NAMES_SHOWN_MAX = 10
+
+
+class StartError(Exception):
+    """The broker cannot start. The text is one line."""
+
+
+class Server:
+    """A broker from start to stop. Satisfies ``pybroker.apis.context.Broker``."""
+
+    def __init__(self, config: BrokerConfig, core_class: "type[Core]", core_error: "type[CoreError]") -> None:
+        self.config = config
+        self.node_id = config.node_id
+        self.rack = config.text("broker.rack")
+        self.cluster_id = ""
+        self.controller: Controller
+        self.answers: MetadataAnswers
+        self.bound: list[Listener] = []
+        self._core_class = core_class
+        self._core_error = core_error
+        self._core: Core
+        self._store: SqliteStore
+        self._dispatcher: Dispatcher
+        self._names: dict[int, str] = {}
+        self._bucket = Bucket()
+        self._writer = ThreadPoolExecutor(1, "pb-metadata")
+        self._flusher = ThreadPoolExecutor(1, "pb-checkpoint")
+        self._timer: asyncio.TimerHandle | None = None
+        self._ticking: asyncio.Task[None] | None = None
+
+    # ---- start
+
+    def start(self) -> None:
+        """Everything up to serving clients. Call on the running loop's thread. Raises StartError, and then nothing is left open."""
+        undo: list[Callable[[], object]] = []
+        try:
+            self._start(undo)
+        except (DirectoryError, StoreError, ConfigError) as error:
+            self._undo(undo)
+            raise StartError(str(error)) from error
+        except BaseException:
+            self._undo(undo)
+            raise
+
+    @staticmethod
+    def _undo(undo: list[Callable[[], object]]) -> None:
+        for step in reversed(undo):
+            try:
+                step()
+            except Exception as error:
+                log.error("start cannot be undone in full", exc_info=error)
+
+    def _start(self, undo: list[Callable[[], object]]) -> None:
+        paths = self.config.log_dirs
+        for path in paths:
+            directories.make(path)
+        clean = all(directories.was_stopped_cleanly(path) for path in paths)
+        self._core = self._make_core(paths)
+        undo.append(self._core.abort)
+        self._core.configure(**self.config.core_settings())
+        identities = self._open_metadata(paths, undo)
+        self.controller = Controller(
+            store=self._store,
+            image=self._store.load(),
+            data_plane=self._core,
+            configs=self.config,
+            node_id=self.node_id,
+            log_dirs=[identity.directory_id for identity in identities],
+            run=self._in_writer,
+            on_broker_config=self._on_broker_config,
+        )
+        self._check_places(paths, [identity.directory_id for identity in identities])
+        if not clean:
+            log.info("the last stop was not clean; logs are checked")
+            self.controller.begin_epochs()
+        self._announce()
+        self._recover(clean)
+        for listener in self.config.listeners:
+            self._listen(listener)
+        self.answers = MetadataAnswers(node_id=self.node_id, cluster_id=self.cluster_id, rack=self.rack)
+        self._core.start()
+        self._dispatcher = Dispatcher(self, self._core)
+        self._dispatcher.start()
+        self._schedule_checkpoint()
+
+    def _make_core(self, paths: Sequence[str]) -> "Core":
+        try:
+            return self._core_class(
+                node_id=self.node_id,
+                loops=self.config.integer("num.network.threads"),
+                log_dirs=paths,
+                workers=self.config.integer("background.threads"),
+                open_segments_max=self.config.integer("pybroker.max.open.segments"),
+                on_log=on_core_log,
+            )
+        except self._core_error as error:
+            if error.name == "PB_E_EXISTS":
+                place = str(error).rpartition(": ")[0]
+                raise StartError(f"{place}: another broker runs on this directory and holds its lock") from error
+            raise StartError(str(error)) from error
+
+    def _open_metadata(self, paths: Sequence[str], undo: list[Callable[[], object]]) -> list[directories.Identity]:
+        self._store = SqliteStore(os.path.join(paths[0], METADATA_FILE))
+        undo.append(self._store.close)
+        known = self._store.cluster_id()
+        identities = directories.identify(paths, self.node_id, known)
+        self.cluster_id = identities[0].cluster_id
+        if known is None:
+            self._store.set_cluster_id(self.cluster_id)
+        return identities
+
+    def _check_places(self, paths: Sequence[str], ids: Sequence[str]) -> None:
+        """Every partition lies in a directory we have; directories that no topic claims are named, and left alone."""
+        claimed: dict[str, set[str]] = {name: set() for name in ids}
+        for topic in (*self.controller.image.by_name.values(), *self.controller.image.removed.values()):
+            for part in topic.partitions:
+                if part.log_dir not in claimed:
+                    raise StartError(f"log directory {part.log_dir} of partition {topic.name}-{part.number} is not among log.dirs ({', '.join(paths)})")
+                claimed[part.log_dir].add(f"{topic.name}-{part.number}")
+        for path, name in zip(paths, ids, strict=True):
+            strangers = directories.unclaimed(path, claimed[name])
+            if strangers:
+                shown = ",".join(strangers[:NAMES_SHOWN_MAX]) + (",…" if len(strangers) > NAMES_SHOWN_MAX else "")
+                log.warning("directories that no topic claims are left alone", extra={"log_dir": path, "count": len(strangers), "names": shown})
+
+    def _announce(self) -> None:
+        try:
+            self.controller.announce_all()
+        except self._core_error as error:
+            raise StartError(f"the logs cannot be opened: {error}") from error
+
+    def _recover(self, clean: bool) -> None:
+        threads = 1 if clean else self.config.integer("num.recovery.threads.per.data.dir") * len(self.config.log_dirs)
+        if threads == 1:
+            self._core.recover()
+            return
+        with ThreadPoolExecutor(threads, "pb-recovery") as pool:
+            for done in [pool.submit(self._core.recover, part, threads) for part in range(threads)]:
+                done.result()
+
+    def _listen(self, listener: Listener) -> None:
+        try:
+            bound = sockets.open_all(listener, self.config.integer("socket.listen.backlog.size"))
+        except OSError as error:
+            raise StartError(f"listeners: {listener}: {error.strerror or error}") from error
+        for one in bound:
+            self._names[self._core.listen(one.socket.detach())] = listener.name
+        self.bound.append(listener._replace(host=listener.host or bound[0].host, port=bound[0].port))
+
+    def ready_line(self, pid: int) -> str:
+        """The one line that says the broker serves."""
+        listeners = ",".join(map(str, self.bound))
+        return f"pybrokerd ready listeners={listeners} pid={pid} log.dirs={','.join(self.config.log_dirs)}"
+
+    # ---- stop
+
+    async def stop(self) -> None:
+        """Stop cleanly. Raises whatever kept the logs from being synced, after everything else is down."""
+        loop = asyncio.get_running_loop()
+        if self._timer:
+            self._timer.cancel()
+        await self._dispatcher.stop(STOP_WAIT_S)
+        if self._ticking:
+            await asyncio.wait([self._ticking])
+        try:
+            await loop.run_in_executor(self._flusher, self._core.stop)
+        finally:
+            try:
+                await self.controller.close()
+            except StoreError as error:
+                log.error("metadata cannot be written at the end", extra={"error": str(error)})
+            self._writer.shutdown(wait=True)
+            self._flusher.shutdown(wait=True)
+            self._store.close()
+
+    # ---- background
+
+    async def _in_writer(self, call: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._writer, call)
+
+    def _schedule_checkpoint(self) -> None:
+        every_s = max(self.config.integer("log.flush.offset.checkpoint.interval.ms"), 100) / 1000
+        self._timer = asyncio.get_running_loop().call_later(every_s, self._begin_checkpoint)
+
+    def _begin_checkpoint(self) -> None:
+        self._ticking = asyncio.get_running_loop().create_task(self._checkpoint())
+
+    async def _checkpoint(self) -> None:
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._flusher, self._core.checkpoint)
+        except Exception as error:
+            log.error("recovery points cannot be written", extra={"error": str(error)})
+        self._schedule_checkpoint()
+
+    def _on_broker_config(self, changed: set[str]) -> None:
+        log.info("config changed", extra={"keys": ",".join(sorted(changed))})
+        self._core.configure(**self.config.core_settings())
+        if "pybroker.log.level" in changed:
+            logs.set_level(self.config.text("pybroker.log.level") or "info")
+
+    def reload(self, settings: Mapping[str, Setting]) -> None:
+        """Take newly read static settings (K10). Raises ConfigError, and then nothing has changed."""
+        changed, fixed = self.config.reload(settings)
+        if fixed:
+            log.warning("keys that need a restart are unchanged", extra={"keys": ",".join(fixed)})
+        if changed:
+            self.controller.broker_config_changed(changed)
+        log.info("config read again", extra={"changed": len(changed)})
+
+    # ---- what handlers ask
+
+    def endpoint(self, caller: Caller) -> tuple[str, int]:
+        address = self.config.advertised.get(self._names.get(caller.listener, ""))
+        return (address.host, address.port) if address else (caller.local_host, caller.local_port)
+
+    def now_ms(self) -> int:
+        return time.monotonic_ns() // 1_000_000
+
+    def describe_loggers(self) -> list[ConfigEntry]:
+        return [
+            ConfigEntry(LOGGER_KEY, name, level, SOURCE_LOGGER, False, (Synonym(name, level, SOURCE_LOGGER),)) for name, level in logs.levels().items()
+        ]
+
+    def log_dirs(self) -> list[LogDir]:
+        return [LogDir(path, *_space(path)) for path in self.config.log_dirs]
+
+    def partitions(self, topic_id: bytes) -> Sequence[PartitionFacts]:
+        topic = self.controller.image.by_id[topic_id]
+        return [self._core.partition(topic_id, part.number) for part in topic.partitions]
+
+    def alter_loggers(self, changes: Sequence[ConfigChange], *, validate_only: bool) -> None:
+        known = logs.levels()
+        for change in changes:
+            check_logger_change(change, known)
+        for change in changes if not validate_only else ():
+            logs.set_logger_level(change.key, change.value if change.operation == SET else None)
+
+    async def create_automatically(self, names: Sequence[str]) -> None:
+        image = self.controller.image
+        wanted = [name for name in names if name not in image.by_name and name not in INTERNAL_TOPICS and is_legal(name)]
+        room = self.config.integer("pybroker.auto.create.topics.max") - len(image.by_name)
+        rate, burst = self.config.integer("pybroker.auto.create.topics.rate"), self.config.integer("pybroker.auto.create.topics.burst")
+        granted = self._bucket.take(min(len(wanted), max(room, 0)), rate=rate, burst=burst, now_ms=self.now_ms())
+        if granted < len(wanted):
+            log.warning("topics are not created automatically: limit reached", extra={"count": len(wanted) - granted})
+        if not granted:
+            return
+        for outcome in await self.controller.create_topics([NewTopic(name) for name in wanted[:granted]]):
+            if outcome.error is None:
+                log.info("topic created automatically", extra={"topic": outcome.name})
+            elif not isinstance(outcome.error, errors.TopicAlreadyExists):
+                log.warning("topic cannot be created automatically", extra={"topic": outcome.name, "error": str(outcome.error)})
+
+
+def _space(path: str) -> tuple[int, int]:
+    try:
+        status = os.statvfs(path)
+    except OSError:
+        return -1, -1
+    return status.f_blocks * status.f_frsize, status.f_bavail * status.f_frsize
+
+
+def check_logger_change(change: ConfigChange, known: Mapping[str, str]) -> None:
+    """Whether a logger's level may be changed so. Raises InvalidRequest, InvalidConfig, as Kafka does."""
+    if change.operation not in (SET, DELETE):
+        raise errors.InvalidRequest(f"Operation {change.operation} is not allowed for the BROKER_LOGGER resource")
+    if change.key not in known:
+        raise errors.InvalidConfig(f"Logger {change.key[:200]} does not exist!")
+    if change.operation == DELETE and change.key == logs.ROOT:
+        raise errors.InvalidRequest("Removing the log level of the root logger is not allowed")
+    if change.operation == SET and change.value not in logs.KAFKA_LEVELS:
+        raise errors.InvalidConfig(f"Cannot set the log level of {change.key[:200]}; valid are {', '.join(logs.KAFKA_LEVELS)}")
+
+
+def on_core_log(level: int, line: str) -> None:
+    """A line of the C core: ``event=<what> key=value ...``; anything else stands as it is."""
+    words = line.split(" ")
+    fields = dict(word.split("=", 1) for word in words if "=" in word)
+    core_log = logging.getLogger("pybroker.core")
+    if len(fields) == len(words) and "event" in fields:
+        event = fields.pop("event")
+        core_log.log(level, event, extra={f"core_{key}" if key in logs.RESERVED else key: value for key, value in fields.items()})
+    else:
+        core_log.log(level, "%s", line)
