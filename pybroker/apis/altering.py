@@ -18,22 +18,18 @@ class Wish(NamedTuple):
     changes: Sequence[ConfigChange]
 
 
-async def alter(
-    broker: Broker, wishes: Sequence[Wish], *, replace_all: bool, validate_only: bool
-) -> dict[tuple[int, str], errors.KafkaError | None]:
-    """Carry out the wishes one after the other; the error of each resource, None where it worked."""
+async def alter(broker: Broker, wishes: Sequence[Wish], *, replace_all: bool, validate_only: bool) -> list[tuple[Wish, errors.KafkaError | None]]:
+    """Carry out the wishes one after the other; each with its error, None where it worked."""
     counts = Counter((wish.kind, wish.name) for wish in wishes)
-    found: dict[tuple[int, str], errors.KafkaError | None] = {}
+    found: list[tuple[Wish, errors.KafkaError | None]] = []
     for wish in wishes:
-        place = (wish.kind, wish.name)
-        if counts[place] > 1:
-            found[place] = errors.InvalidRequest("Each resource must appear at most once.")
-            continue
         try:
+            if counts[wish.kind, wish.name] > 1:
+                raise errors.InvalidRequest("Each resource must appear at most once.")
             await _alter_one(broker, wish, replace_all=replace_all, validate_only=validate_only)
-            found[place] = None
+            found.append((wish, None))
         except errors.KafkaError as error:
-            found[place] = error
+            found.append((wish, error))
     return found
 
 
@@ -41,6 +37,8 @@ async def _alter_one(broker: Broker, wish: Wish, *, replace_all: bool, validate_
     if wish.kind == RESOURCE_LOGGER:
         if replace_all:
             raise errors.InvalidRequest(f"Unknown resource type {wish.kind}")
+        if wish.name == "":
+            raise errors.InvalidRequest("Node id must be an integer, but it is: ")
         check_broker_name(wish.name, broker.node_id)
         broker.alter_loggers(wish.changes, validate_only=validate_only)
         return

@@ -3,7 +3,7 @@
 from collections.abc import Coroutine
 from typing import Any
 
-from pybroker.apis.context import CLUSTER_OPERATIONS, UNKNOWN_OPERATIONS, Broker, Caller
+from pybroker.apis.context import CLUSTER_OPERATIONS, TOPIC_OPERATIONS, UNKNOWN_OPERATIONS, Broker, Caller
 from pybroker.metadata.answers import Asker
 from pybroker.metadata.records import ZERO_ID
 from pybroker.metadata.topic_rules import is_legal
@@ -55,13 +55,14 @@ async def _make_and_answer(broker: Broker, names: list[str], asker: Asker) -> by
 
 def _by_name(broker: Broker, names: list[str], asker: Asker) -> bytes:
     known = broker.controller.image.by_name
-    missing = [_missing(name) for name in names if name not in known]
+    missing = [_missing(name, asker) for name in names if name not in known]
     return broker.answers.some_topics([known[name] for name in names if name in known], missing, asker)
 
 
-def _missing(name: str) -> MetadataResponseTopic:
+def _missing(name: str, asker: Asker) -> MetadataResponseTopic:
     error = errors.UnknownTopicOrPartition if is_legal(name) else errors.InvalidTopicException
-    return MetadataResponseTopic(error_code=error.code, name=name)
+    operations = TOPIC_OPERATIONS if asker.topic_operations else UNKNOWN_OPERATIONS
+    return MetadataResponseTopic(error_code=error.code, name=name, topic_authorized_operations=operations)
 
 
 def _by_id(broker: Broker, topics: list[MetadataRequestTopic], asker: Asker) -> bytes:

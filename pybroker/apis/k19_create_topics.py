@@ -31,7 +31,7 @@ async def handle(broker: Broker, request: CreateTopicsRequest, caller: Caller) -
         if counts[topic.name] > 1:
             refused[topic.name] = errors.InvalidRequest("Duplicate topic name.")
         elif topic.name == _RESERVED:
-            refused[topic.name] = errors.TopicAuthorizationFailed()
+            refused[topic.name] = errors.InvalidRequest(f"Creation of internal topic {_RESERVED} is prohibited.")
         else:
             try:
                 _check_configs(topic)

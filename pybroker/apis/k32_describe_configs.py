@@ -32,7 +32,7 @@ def _result(broker: Broker, resource: DescribeConfigsResource, request: Describe
         return DescribeConfigsResult(error_code=error.code, error_message=error.message, resource_type=kind, resource_name=name, configs=[])
     wanted = frozenset(resource.configuration_keys or ())
     configs = [_config(entry, request) for entry in entries if not wanted or entry.name in wanted]
-    return DescribeConfigsResult(error_code=0, error_message=None, resource_type=kind, resource_name=name, configs=configs)
+    return DescribeConfigsResult(error_code=0, error_message="", resource_type=kind, resource_name=name, configs=configs)
 
 
 def _entries(broker: Broker, kind: int, name: str) -> Sequence[ConfigFacts]:

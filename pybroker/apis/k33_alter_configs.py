@@ -13,7 +13,7 @@ async def handle(broker: Broker, request: AlterConfigsRequest, caller: Caller) -
     """Replace the values of each resource, or say why not."""
     wishes = _wishes(request)
     found = await alter(broker, wishes, replace_all=True, validate_only=request.validate_only)
-    return AlterConfigsResponse(responses=[_response(kind, name, error) for (kind, name), error in found.items()])
+    return AlterConfigsResponse(responses=[_response(wish.kind, wish.name, error) for wish, error in found])
 
 
 def _wishes(request: AlterConfigsRequest) -> list[Wish]:

@@ -17,7 +17,7 @@ async def handle(broker: Broker, request: IncrementalAlterConfigsRequest, caller
     """Change the values of each resource, all that are named or none, or say why not."""
     wishes = _wishes(request)
     found = await alter(broker, wishes, replace_all=False, validate_only=request.validate_only)
-    return IncrementalAlterConfigsResponse(responses=[_response(kind, name, error) for (kind, name), error in found.items()])
+    return IncrementalAlterConfigsResponse(responses=[_response(wish.kind, wish.name, error) for wish, error in found])
 
 
 def _wishes(request: IncrementalAlterConfigsRequest) -> list[Wish]:

@@ -26,5 +26,4 @@ def handle(broker: Broker, request: DescribeClusterRequest, caller: Caller) -> D
 
 def refuse(request: DescribeClusterRequest, version: int, error: errors.KafkaError) -> DescribeClusterResponse:
     """The error without a cluster."""
-    endpoint_type = request.endpoint_type if version >= 1 else _ENDPOINT_BROKERS
-    return DescribeClusterResponse(error_code=error.code, error_message=error.message, endpoint_type=endpoint_type, cluster_id="", brokers=[])
+    return DescribeClusterResponse(error_code=error.code, error_message=error.message, cluster_id="", brokers=[])

@@ -25,9 +25,9 @@ def handle(broker: Broker, request: DescribeTopicPartitionsRequest, caller: Call
     image = broker.controller.image
     names = sorted({topic.name for topic in request.topics}) if request.topics else image.names
     first = bisect_left(names, cursor.topic_name) if cursor is not None else 0
-    room = min(request.response_partition_limit, broker.config.integer("max.request.partition.size.limit"))
-    if room < 1:
-        raise errors.InvalidRequest("The limit on partitions must be positive.")
+    if cursor is not None and request.topics and cursor.topic_name not in names[first : first + 1]:
+        raise errors.InvalidRequest(f"DescribeTopicPartitionsRequest topic list should contain the cursor topic: {cursor.topic_name}")
+    room = max(1, min(request.response_partition_limit, broker.config.integer("max.request.partition.size.limit")))
     topics: list[DescribeTopicPartitionsResponseTopic] = []
     for place in range(first, len(names)):
         name = names[place]
@@ -53,7 +53,9 @@ def _cursor(name: str, index: int) -> DescribeTopicPartitionsResponseCursor:
 
 def _missing(name: str) -> DescribeTopicPartitionsResponseTopic:
     error = errors.UnknownTopicOrPartition if is_legal(name) else errors.InvalidTopicException
-    return DescribeTopicPartitionsResponseTopic(error_code=error.code, name=name, topic_id=ZERO_ID, partitions=[])
+    return DescribeTopicPartitionsResponseTopic(
+        error_code=error.code, name=name, topic_id=ZERO_ID, partitions=[], topic_authorized_operations=TOPIC_OPERATIONS
+    )
 
 
 def _described(topic: Topic, partitions: tuple[Partition, ...]) -> DescribeTopicPartitionsResponseTopic:

@@ -138,8 +138,6 @@ def _list(key: ConfigKey, text: str) -> tuple[str, ...]:
     items = tuple(item.strip() for item in text.split(","))
     if not all(items):
         raise ConfigError(f"{key.name}: {_shown(key, text)} has an empty entry")
-    if key.range.startswith("{") and len(set(items)) < len(items):
-        raise ConfigError(f"{key.name}: {_shown(key, text)} names an entry twice")
     return items
 
 

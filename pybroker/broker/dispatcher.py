@@ -179,7 +179,16 @@ class Dispatcher:
         except Exception as error:
             self._fail(handler, message, request, error)
             return
-        request.reply(body)
+        self._send(request, body)
+
+    @staticmethod
+    def _send(request: Request, body: bytes | bytearray) -> None:
+        """Hand the answer to the core. One that cannot be sent costs its own connection and nothing else."""
+        try:
+            request.reply(body)
+        except Exception as error:
+            log.error("answer cannot be sent", extra=_facts(request, error))
+            request.close()
 
     def _fail(self, handler: ModuleType, message: Any, request: Request, error: Exception) -> None:
         """Tell the client of an exception in the form its request has for errors; close where that does not work either."""
@@ -197,7 +206,7 @@ class Dispatcher:
             log.error("error cannot be told", exc_info=second, extra=_facts(request, second))
             request.close()
             return
-        request.reply(body)
+        self._send(request, body)
 
 
 def _facts(request: Request, error: Exception) -> dict[str, object]:

@@ -30,6 +30,8 @@ class KeyRules(Protocol):
 def check_resource(kind: int, name: str, image: Image, node_id: int) -> None:
     """Whether the resource exists and may be changed. Raises UnknownTopicOrPartition, InvalidRequest."""
     if kind == RESOURCE_TOPIC:
+        if not name:
+            raise errors.InvalidRequest("Default topic resources are not allowed.")
         check_name(name)
         if name not in image.by_name:
             raise errors.UnknownTopicOrPartition(f"The topic '{name}' does not exist.")
@@ -37,11 +39,11 @@ def check_resource(kind: int, name: str, image: Image, node_id: int) -> None:
         check_broker_name(name, node_id)
     elif kind in (RESOURCE_CLIENT_METRICS, RESOURCE_GROUP):
         if not name:
-            raise errors.InvalidRequest("Default group configs are not supported." if kind == RESOURCE_GROUP else "Subscription name can't be empty")
+            raise errors.InvalidRequest("Default group resources are not allowed." if kind == RESOURCE_GROUP else "Subscription name can't be empty")
         if len(name) > 1000:
             raise errors.InvalidRequest("The resource's name is longer than 1000 characters.")
     else:
-        raise errors.InvalidRequest(f"Unexpected resource type {kind}")
+        raise errors.InvalidRequest(f"Unknown resource type {kind}")
 
 
 def check_broker_name(name: str, node_id: int) -> None:

@@ -16,6 +16,7 @@ from pybroker.metadata.config_changes import ConfigChange, changed_values, check
 from pybroker.metadata.image import Image
 from pybroker.metadata.records import (
     RESOURCE_BROKER,
+    RESOURCE_CLIENT_METRICS,
     RESOURCE_TOPIC,
     ZERO_ID,
     AddPartitions,
@@ -361,7 +362,8 @@ class Controller:
             try:
                 self._check_values(kind, name, after)
             except ValueError as error:
-                raise errors.InvalidConfig(str(error)) from error
+                told = errors.InvalidRequest if kind == RESOURCE_CLIENT_METRICS else errors.InvalidConfig
+                raise told(str(error)) from error
             if validate_only:
                 return
             records: list[Change] = [PutConfig(kind, name, key, None) for key in before if key not in after]

@@ -51,7 +51,7 @@ def test_cluster(broker: Broker, version: int) -> None:
 @pytest.mark.parametrize(("endpoint", "code"), [(2, 114), (3, 115), (0, 115)])
 def test_cluster_of_controllers_is_not_here(broker: Broker, endpoint: int, code: int) -> None:
     answer = broker.ask(DescribeClusterRequest(endpoint_type=endpoint), 1)
-    assert (answer.error_code, answer.endpoint_type, answer.brokers) == (code, endpoint, [])
+    assert (answer.error_code, answer.endpoint_type, answer.brokers) == (code, 1, [])
 
 
 @pytest.mark.parametrize("version", range(1, 6))
@@ -96,6 +96,19 @@ def test_a_handler_that_breaks_is_told_as_unknown_error_and_logged(broker: Broke
         answer = broker.ask(InitProducerIdRequest(transactional_id=None), 5)
     assert answer.error_code == -1
     assert [record.message for record in caplog.records] == ["handler failed"]
+
+
+def test_an_answer_that_cannot_be_sent_costs_its_own_connection_only(broker: Broker, caplog: pytest.LogCaptureFixture) -> None:
+    class Gone(Request):
+        def reply(self, body: bytes | bytearray | memoryview, *, throttle_ms: int = 0) -> None:
+            raise MemoryError("no memory for the answer")
+
+    body = bytes(DescribeClusterRequest().encode(0))
+    gone, other = Gone(60, 0, body), Request(60, 0, body)
+    for request in (gone, other):
+        broker.dispatcher.dispatch(request)
+    assert gone.answers == [None] and other.answers[0] is not None
+    assert [record.message for record in caplog.records] == ["answer cannot be sent"]
 
 
 def test_stopping_waits_for_handlers_then_cancels_them(broker: Broker) -> None:

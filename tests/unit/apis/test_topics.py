@@ -79,7 +79,7 @@ def test_a_config_given_twice(broker: Broker) -> None:
 
 
 def test_kafkas_own_log_is_not_a_topic(broker: Broker) -> None:
-    assert [one.error_code for one in broker.ask(CreateTopicsRequest(topics=[topic("__cluster_metadata")]), 7).topics] == [29]
+    assert [one.error_code for one in broker.ask(CreateTopicsRequest(topics=[topic("__cluster_metadata")]), 7).topics] == [42]
 
 
 def test_validate_only(broker: Broker) -> None:
@@ -198,6 +198,8 @@ def test_named_topics_and_a_cursor_whose_topic_is_gone(broker: Broker) -> None:
     broker.create(NewTopic("a", 2), NewTopic("c", 2))
     assert page(broker, "c", "none", "a") == ([("a", [0, 1]), ("c", [0, 1]), ("none", [])], None)
     assert page(broker, "a", "b", "c", cursor=("b", 1)) == ([("b", []), ("c", [0, 1])], None)
+    assert page(broker, "a", "c", cursor=("c", 1)) == ([("c", [1])], None)
+    assert page(broker, "a", "c", cursor=("c", 9)) == ([("c", [])], None)
     assert page(broker, cursor=("b", 1)) == ([("c", [0, 1])], None)
 
 
@@ -206,8 +208,16 @@ def test_unknown_and_impossible_names_are_told(broker: Broker) -> None:
     assert {one.name: one.error_code for one in response.topics} == {"none": 3, "a/b": 17}
 
 
-def test_a_negative_cursor_is_refused(broker: Broker) -> None:
+def test_a_limit_that_allows_none_allows_one(broker: Broker) -> None:
+    broker.create(NewTopic("a", 3))
+    for limit in (0, -1):
+        assert page(broker, "a", limit=limit) == ([("a", [0])], ("a", 1))
+
+
+@pytest.mark.parametrize(("name", "index"), [("a", -1), ("b", 0), ("0", 0)])
+def test_a_cursor_that_means_nothing_is_refused(broker: Broker, name: str, index: int) -> None:
+    broker.create(NewTopic("a"))
     request = DescribeTopicPartitionsRequest(
-        topics=[TopicRequest(name="a")], cursor=DescribeTopicPartitionsRequestCursor(topic_name="a", partition_index=-1)
+        topics=[TopicRequest(name="a")], cursor=DescribeTopicPartitionsRequestCursor(topic_name=name, partition_index=index)
     )
     assert [one.error_code for one in broker.ask(request, 0).topics] == [42]

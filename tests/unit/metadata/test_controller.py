@@ -11,7 +11,7 @@ from pybroker.broker.broker_config import BrokerConfig
 from pybroker.broker.config import gather
 from pybroker.metadata.config_changes import APPEND, DELETE, SET, SUBTRACT, ConfigChange
 from pybroker.metadata.controller import PRODUCER_ID_BLOCK, Controller, Growth, NewTopic, new_topic_id
-from pybroker.metadata.records import RESOURCE_BROKER, RESOURCE_GROUP, RESOURCE_TOPIC, ZERO_ID
+from pybroker.metadata.records import RESOURCE_BROKER, RESOURCE_CLIENT_METRICS, RESOURCE_GROUP, RESOURCE_TOPIC, ZERO_ID
 from pybroker.metadata.store import SqliteStore, StoreError
 from pybroker.metadata.topic_rules import PARTITIONS_PER_REQUEST_MAX
 from pybroker.protocol import errors
@@ -356,6 +356,10 @@ def test_operations_on_a_topics_values(world: World) -> None:
         (RESOURCE_BROKER, "", [ConfigChange("ssl.keystore.type", SET, "PEM")], 40),
         (RESOURCE_GROUP, "", [ConfigChange("consumer.session.timeout.ms", SET, "50000")], 42),
         (RESOURCE_GROUP, "g", [ConfigChange("nonsense", SET, "50000")], 40),
+        (RESOURCE_GROUP, "g", [ConfigChange("consumer.session.timeout.ms", SET, "44999")], 40),
+        (RESOURCE_GROUP, "g", [ConfigChange("consumer.session.timeout.ms", SET, "60001")], 40),
+        (RESOURCE_CLIENT_METRICS, "m", [ConfigChange("nonsense", SET, "50000")], 42),
+        (RESOURCE_TOPIC, "", [ConfigChange("retention.ms", SET, "5")], 42),
         (99, "x", [ConfigChange("k", SET, "v")], 42),
     ],
 )
