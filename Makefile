@@ -1,32 +1,48 @@
-# The commands of a day. script/bootstrap makes .venv first.
+# The commands of a day. script/bootstrap makes .venv first; `make help` lists them.
 PYTHON = .venv/bin/python
 PYTEST = $(PYTHON) -m pytest
+C_FILES = $(wildcard csrc/*.h csrc/*/*.[ch] pybroker/_core/*.[ch] tests/csrc/*.[ch] tests/csrc/*/*.[ch])
 
-all:            ## build in place
-	$(PYTHON) setup.py -q build_ext --inplace
-debug:          ## with sanitizers and assertions, under build/debug
-	PYBROKER_DEBUG=1 $(PYTHON) setup.py -q build_ext --build-lib build/debug/lib
+all:            ## build in place: the extension, and the program as .venv/bin/pybrokerd
+	@$(PYTHON) setup.py -q build_ext --inplace
+debug:          ## with sanitizers and assertions, beside the release: run build/debug/run instead of .venv/bin/pybrokerd
+	@PYBROKER_DEBUG=1 $(PYTHON) setup.py -q build_ext --inplace
 test: all       ## everything
 	$(PYTEST)
-quick: all      ## without real clients and crashes
+quick: all      ## without real clients, real data and what takes long
 	$(PYTEST) -q -m "not clients and not real and not slow"
 api: all        ## one API key: make api K=01
-	$(PYTEST) -q tests/apis -k "k$(K)"
-clients: all
+	@test -n "$(K)" || { echo "which key? make api K=01"; exit 2; }
+	$(PYTEST) -q tests/apis tests/unit/apis -k "k$(K)"
+clients: all    ## real client libraries
 	$(PYTEST) -q tests/clients
+csrc:           ## C unit tests, sanitized
+	$(PYTEST) -q tests/csrc
+sanitize: debug ## API tests against the sanitized broker: make sanitize K=01, or all of them
+	PYBROKERD=build/debug/run $(PYTEST) -q tests/apis $(if $(K),-k "k$(K)")
 tidy: all       ## checks on the source itself
 	$(PYTEST) -q tests/tidy
-lint:
-	.venv/bin/ruff check pybroker tests bench setup.py
+lint:           ## ruff, mypy, and where clang-format would set other spaces (shown, not done)
+	.venv/bin/ruff check .
 	.venv/bin/mypy
-docs:
-	$(PYTHON) -m sphinx -q -W -b html docs build/docs
-gen:
-	$(PYTHON) -m pybroker.protocol.codegen --out-c build/gen --out-py pybroker/protocol/messages
+	@if command -v clang-format >/dev/null; then for file in $(C_FILES); do \
+	    lines=$$(clang-format "$$file" | diff "$$file" - | grep -c '^<'); [ "$$lines" = 0 ] || echo "$$file: $$lines lines by clang-format"; done; fi
+docs: gen       ## HTML under build/docs
+	$(PYTHON) -m sphinx -q -W -E -b html docs build/docs
+	@echo build/docs/index.html
+gen:            ## protocol code from the definitions (also part of every build)
+	@$(PYTHON) -m pybroker.protocol.codegen --out-c build/gen --out-py pybroker/protocol/messages
 bench: all      ## beside other brokers: make bench S="--only produce_16k_d5"
 	$(PYTHON) bench/compare.py $(S)
-annotate:       ## HTML of the Cython border: yellow is Python
-	.venv/bin/cython -3 -a -I . pybroker/_core/core.pyx -o build/core_annotated.c
-clean:
-	rm -rf build pybroker/_core/*.so pybroker/protocol/messages
-.PHONY: all debug test quick api clients tidy lint docs gen bench annotate clean
+annotate:       ## the Cython border as HTML: yellow is Python
+	@mkdir -p build
+	.venv/bin/cython -3 -a -I . --module-name pybroker._core.core pybroker/_core/core.pyx -o build/core_annotated.c
+	@echo build/core_annotated.html
+dist:           ## wheel and sdist under dist/
+	$(PYTHON) -m pip wheel -q --no-deps -w dist .
+	$(PYTHON) setup.py -q sdist
+clean:          ## everything that a build made
+	rm -rf build dist *.egg-info pybroker/_core/*.so pybroker/protocol/messages .venv/bin/pybrokerd .venv/bin/pybrokerd-debug
+help:
+	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' Makefile | expand -t 12
+.PHONY: all debug test quick api clients csrc sanitize tidy lint docs gen bench annotate dist clean help

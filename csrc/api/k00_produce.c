@@ -189,19 +189,23 @@ static int put_result(struct answer *answer, int32_t index, int error, const str
     *result_at_out = 0;
     if (answer->produce->reply == NULL) return 0;
     struct pb_writer *writer = &answer->writer;
-    int rc = pb__answer_room(answer->api, answer->produce->reply, writer, fault != NULL ? ROOM_FAULT : ROOM_PARTITION);
+    int rc = pb__answer_room(answer->api, answer->produce->reply, writer, fault == NULL ? ROOM_PARTITION : ROOM_FAULT * (size_t)(1 + fault->further_count));
     if (rc < 0) return rc;
     struct pb_produce_response_partition_produce_response_out out = {
         .index = index, .error_code = pb_error_kafka_code(error), .base_offset = error < 0 ? -1 : 0, .log_append_time_ms = -1, .log_start_offset = -1
     };
     bool record = fault != NULL && fault->record_index >= 0;
     *result_at_out = (uint32_t)(writer->pos - writer->start) + 4;
-    pb__produce_response_partition_produce_response_put_until_record_errors(writer, answer->version, &out, record ? 1 : 0);
+    pb__produce_response_partition_produce_response_put_until_record_errors(writer, answer->version, &out, record ? 1 + fault->further_count : 0);
     struct pb_str text = { NULL, -1 };
     if (fault != NULL && fault->text != NULL) text = (struct pb_str){ (const uint8_t *)fault->text, (int32_t)__builtin_strlen(fault->text) };
     if (record && answer->version >= 8) {
         struct pb_produce_response_batch_index_and_error_message_out item = { .batch_index = fault->record_index, .batch_index_error_message = text };
         pb__produce_response_batch_index_and_error_message_put(writer, answer->version, &item);
+        for (int32_t i = 0; i < fault->further_count; i++) {
+            item.batch_index = fault->further[i];
+            pb__produce_response_batch_index_and_error_message_put(writer, answer->version, &item);
+        }
     }
     out.error_message = text;
     pb__produce_response_partition_produce_response_put_rest(writer, answer->version, &out);
@@ -210,7 +214,9 @@ static int put_result(struct answer *answer, int32_t index, int error, const str
 
 /* Bytes of the field are one whole batch and it may be stored. */
 static int check_batch(struct pb_api *api, const struct pb_bytes *records, const struct pb_topic_rules *rules, struct pb_batch *batch, struct pb_batch_fault *fault) {
-    *fault = (struct pb_batch_fault){ .record_index = -1 };
+    fault->record_index = -1;
+    fault->text = NULL;
+    fault->further_count = 0;
     if (records->size <= 0) {
         fault->text = "a partition needs exactly one record batch";
         return PB_E_INVALID_RECORD;
@@ -243,7 +249,10 @@ static int stage_partition(struct answer *answer, const struct pb_produce_reques
     struct pb_partition *partition = NULL;
     struct pb_topic_rules rules;
     struct pb_batch batch;
-    struct pb_batch_fault fault = { .record_index = -1 };
+    struct pb_batch_fault fault;
+    fault.record_index = -1;
+    fault.text = NULL;
+    fault.further_count = 0;
     int error = acks_error;
     if (error == 0) error = find_partition(api, topic, answer->version, data->index, &partition, &rules);
     if (error == 0 && (error = check_batch(api, &data->records, &rules, &batch, &fault)) < 0) pb__partition_put(partition);

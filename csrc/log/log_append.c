@@ -10,7 +10,7 @@ struct group {
     struct pb_batch *batches[APPEND_BATCHES_MAX];
     struct iovec iov[APPEND_BATCHES_MAX];
     int32_t count;
-    int64_t bytes, next_offset;
+    int64_t bytes, next_offset, now_ms;
 };
 
 static void fail_all(struct pb_log_append *appends, int32_t from, int32_t count, int error) {
@@ -47,7 +47,7 @@ static bool is_full(const struct pb_log *log, const struct pb_segment *active, c
 }
 
 /* Everything that follows from a batch being in the file. Lack of memory costs an index entry or a producer's memory, never the batch. */
-static void note_batch(struct pb_log *log, struct pb_segment *segment, const struct pb_batch *batch) {
+static void note_batch(struct pb_log *log, struct pb_segment *segment, const struct pb_batch *batch, int64_t now_ms) {
     int rc = pb__index_append(log, segment, batch, (int32_t)segment->end_pos);
     if (segment->end_pos == 0) segment->first_timestamp = batch->max_timestamp;
     if (batch->max_timestamp > segment->max_timestamp) {
@@ -56,7 +56,7 @@ static void note_batch(struct pb_log *log, struct pb_segment *segment, const str
     }
     segment->end_pos += batch->size_bytes;
     segment->end_offset = pb__batch_last_offset(batch) + 1;
-    if (batch->producer_id >= 0 && rc == 0) rc = pb__producers_apply(&log->producers, log->env, batch);
+    if (batch->producer_id >= 0 && rc == 0) rc = pb__producers_apply(&log->producers, log->env, batch, now_ms);
     if (rc < 0) pb__env_log(log->env, PB_LOG_WARNING, "event=derived-data-incomplete topic=%s partition=%d error=%s", log->topic, log->partition, pb_error_name(rc));
 }
 
@@ -74,7 +74,7 @@ static int write_group(struct pb_log *log, struct group *group) {
         for (int32_t i = 0; i < group->count; i++) group->appends[i]->error = rc;
     } else {
         add_hint(log, segment, group->batches[0]->base_offset, segment->end_pos, group->batches[0]->size_bytes);
-        for (int32_t i = 0; i < group->count; i++) note_batch(log, segment, group->batches[i]);
+        for (int32_t i = 0; i < group->count; i++) note_batch(log, segment, group->batches[i], group->now_ms);
         log->end_offset = segment->end_offset;
         log->size_bytes += group->bytes;
     }
@@ -123,6 +123,7 @@ int pb__log_append(struct pb_log *log, struct pb_log_append *appends, int32_t co
     struct group group;
     group.count = 0;
     group.bytes = 0;
+    group.now_ms = now_ms;
     group.next_offset = log->end_offset;
     for (int32_t i = 0; i < count; i++) {
         appends[i].error = 0;

@@ -212,7 +212,7 @@ static int replay_producers(struct pb_log *log, int64_t from) {
         if (rc < 0) return rc;
         rc = pb__scan_open(&scan, log, segment, pos, segment->end_pos, false);
         while (rc >= 0 && (rc = pb__scan_next(&scan, &batch)) > 0)
-            if (batch.base_offset >= from) rc = pb__producers_apply(&log->producers, log->env, &batch);
+            if (batch.base_offset >= from) rc = pb__producers_apply(&log->producers, log->env, &batch, pb__env_wall_ms(log->env));
         pb__scan_close(&scan);
         if (rc < 0) return rc;
     }

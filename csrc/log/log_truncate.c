@@ -41,7 +41,7 @@ static int rebuild_producers(struct pb_log *log) {
         struct pb_scan scan;
         struct pb_batch batch;
         int rc = pb__scan_open(&scan, log, log->segments[i], 0, log->segments[i]->end_pos, false);
-        while (rc >= 0 && (rc = pb__scan_next(&scan, &batch)) > 0) rc = pb__producers_apply(&log->producers, log->env, &batch);
+        while (rc >= 0 && (rc = pb__scan_next(&scan, &batch)) > 0) rc = pb__producers_apply(&log->producers, log->env, &batch, pb__env_wall_ms(log->env));
         pb__scan_close(&scan);
         if (rc < 0) return rc;
     }

@@ -112,7 +112,7 @@ static void apply_transaction(struct pb_producer *producer, const struct pb_batc
     }
 }
 
-int pb__producers_apply(struct pb_producers *producers, const struct pb_env *env, const struct pb_batch *batch) {
+int pb__producers_apply(struct pb_producers *producers, const struct pb_env *env, const struct pb_batch *batch, int64_t now_ms) {
     struct pb_producer *producer;
     if (batch->producer_id < 0) return 0;
     int rc = find_or_add(producers, env, batch->producer_id, &producer);
@@ -121,7 +121,7 @@ int pb__producers_apply(struct pb_producers *producers, const struct pb_env *env
         producer->epoch = batch->producer_epoch;
         producer->batch_count = 0;
     }
-    producer->timestamp = batch->max_timestamp;
+    producer->timestamp = now_ms;
     apply_transaction(producer, batch);
     if (batch->attributes & PB_ATTRIBUTE_CONTROL || batch->base_sequence < 0) return 0;
     if (producer->batch_count == PB_PRODUCER_BATCHES) {

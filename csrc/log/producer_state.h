@@ -16,7 +16,7 @@ struct pb_producer_batch { int64_t last_offset, timestamp; int32_t last_sequence
 struct pb_producer {
     int64_t producer_id;                                                    /* -1: free slot */
     int64_t txn_first_offset;                                               /* -1: no open transaction */
-    int64_t timestamp;                                                      /* of its last batch, ms */
+    int64_t timestamp;                                                      /* when its last batch came, ms: expiry counts from it */
     int32_t coordinator_epoch;
     int16_t epoch;
     int16_t batch_count;
@@ -32,8 +32,8 @@ struct pb_producer *pb__producers_find(const struct pb_producers *producers, int
  * 0 append it; 1 duplicate, *base_offset_out of the first one; PB_E_INVALID_PRODUCER_EPOCH, PB_E_OUT_OF_ORDER_SEQUENCE. */
 int pb__producers_check(const struct pb_producers *producers, const struct pb_batch *batch, struct pb_batch *const *before, int32_t before_count,
                         int64_t *base_offset_out);
-/* A batch is in the log. PB_E_NOMEM. */
-int pb__producers_apply(struct pb_producers *producers, const struct pb_env *env, const struct pb_batch *batch);
+/* A batch is in the log since now_ms (wall clock: records may carry any time of their own). PB_E_NOMEM. */
+int pb__producers_apply(struct pb_producers *producers, const struct pb_env *env, const struct pb_batch *batch, int64_t now_ms);
 /* Forget producers that wrote nothing since before_ms and have no open transaction. */
 void pb__producers_expire(struct pb_producers *producers, const struct pb_env *env, int64_t before_ms);
 /* First offset of the oldest open transaction, or `otherwise`. */

@@ -30,6 +30,7 @@ enum {
     PB_ATTRIBUTE_KNOWN = 0x7f,
     PB_NO_PRODUCER_ID = -1,
     PB_NO_TIMESTAMP = -1,
+    PB_BATCH_FAULTS_MAX = 32,                                               /* records named in one refusal */
 };
 
 struct pb_batch {
@@ -76,6 +77,8 @@ struct pb_batch_rules {
 struct pb_batch_fault {
     int32_t record_index;                                                   /* -1: the batch as a whole */
     const char *text;                                                       /* static */
+    int32_t further[PB_BATCH_FAULTS_MAX - 1];                               /* more records with the same fault (missing keys) */
+    int32_t further_count;
 };
 
 struct pb_batch_workspace;                                                  /* codec workspace + rewrite buffer; bounded, reused */

@@ -43,7 +43,6 @@ static int check_header(const struct pb_batch *batch, const struct pb_batch_rule
     if (pb__batch_check_crc(batch) < 0) return fail(fault, PB_E_CORRUPT_BATCH, "CRC of the record batch does not match");
     if (pb__batch_codec(batch) > PB_CODEC_ZSTD) return fail(fault, PB_E_CODEC, "unknown compression type");
     if (batch->attributes & PB_ATTRIBUTE_CONTROL) return fail(fault, PB_E_INVALID_RECORD, "clients may not write control batches");
-    if (batch->attributes & PB_ATTRIBUTE_LOG_APPEND_TIME && !rules->log_append_time) return fail(fault, PB_E_INVALID_TIMESTAMP, "clients may not set the log append time");
     if (batch->attributes & ~PB_ATTRIBUTE_KNOWN || batch->attributes & PB_ATTRIBUTE_DELETE_HORIZON) return fail(fault, PB_E_INVALID_RECORD, "reserved attribute bits are set");
     if (batch->record_count <= 0) return fail(fault, PB_E_INVALID_RECORD, "record batch has no records");
     if (batch->last_offset_delta != batch->record_count - 1) return fail(fault, PB_E_INVALID_RECORD, "last offset delta does not match the number of records");
@@ -56,6 +55,12 @@ static int check_header(const struct pb_batch *batch, const struct pb_batch_rule
     return 0;
 }
 
+/* Only the broker says that a time is its own: a client's flag is dropped, as the Java broker does. */
+static void drop_append_time(struct pb_batch *batch) {
+    batch->attributes = (int16_t)(batch->attributes & ~PB_ATTRIBUTE_LOG_APPEND_TIME);
+    pb__put_i16(batch->bytes + PB_AT_ATTRIBUTES, batch->attributes);
+}
+
 static void set_append_time(struct pb_batch *batch, int64_t now_ms) {
     batch->attributes |= PB_ATTRIBUTE_LOG_APPEND_TIME;
     batch->max_timestamp = now_ms;
@@ -65,7 +70,9 @@ static void set_append_time(struct pb_batch *batch, int64_t now_ms) {
 
 int pb__batch_check(struct pb_batch *batch, const struct pb_batch_rules *rules, int64_t now_ms, struct pb_batch_workspace *workspace, struct pb_batch_fault *fault) {
     struct pb_batch_walk walk = { PB_NO_TIMESTAMP };
-    *fault = (struct pb_batch_fault){ .record_index = -1 };
+    fault->record_index = -1;
+    fault->text = NULL;
+    fault->further_count = 0;
     if (workspace->rewritten != NULL) pb__env_free(workspace->env, pb__batch_workspace_take(workspace));
     int rc = check_header(batch, rules, fault);
     if (rc == 0) rc = pb__batch_walk(batch, rules, now_ms, workspace->codec, &walk, fault);
@@ -74,6 +81,10 @@ int pb__batch_check(struct pb_batch *batch, const struct pb_batch_rules *rules, 
     if (rules->codec_wanted >= 0 && rules->codec_wanted != (int8_t)pb__batch_codec(batch)) {
         if ((rc = pb__batch_recompress(batch, rules, workspace)) < 0) return fail(fault, rc, "record batch cannot be compressed as the topic wants");
         if (batch->size_bytes > rules->batch_bytes_max) return fail(fault, PB_E_BATCH_TOO_LARGE, "record batch is larger than max.message.bytes once compressed anew");
+        changed = true;
+    }
+    if (batch->attributes & PB_ATTRIBUTE_LOG_APPEND_TIME && !rules->log_append_time) {
+        drop_append_time(batch);
         changed = true;
     }
     if (rules->log_append_time) {

@@ -79,6 +79,15 @@ static int fail(struct pb_batch_fault *fault, int32_t index, int error, const ch
     return error;
 }
 
+/* All records without a key are named, up to the bound, as the Java broker does. */
+static void note_missing_key(struct pb_batch_fault *fault, int32_t index) {
+    if (fault->text == NULL) {
+        (void)fail(fault, index, PB_E_INVALID_RECORD, "a compacted topic needs a key in every record");
+    } else if (fault->further_count < PB_BATCH_FAULTS_MAX - 1) {
+        fault->further[fault->further_count++] = index;
+    }
+}
+
 static const char *walk_headers(struct source *source) {
     int64_t count = read_number(source, PB_VARINT_BYTES_MAX);
     if (count < 0) return "negative number of headers";
@@ -131,14 +140,14 @@ static int walk_records(const struct pb_batch *batch, const struct pb_batch_rule
         const char *text = walk_record(source, i, &delta, &has_key);
         if (PB_UNLIKELY(source->error < 0)) return fail(fault, source->error == PB_E_INVALID_RECORD ? i : -1, source->error, text != NULL ? text : "records end too early");
         if (PB_UNLIKELY(text != NULL)) return fail(fault, i, PB_E_INVALID_RECORD, text);
-        if (PB_UNLIKELY(!has_key && rules->keys_required)) return fail(fault, i, PB_E_INVALID_RECORD, "a compacted topic needs a key in every record");
+        if (PB_UNLIKELY(!has_key && rules->keys_required)) note_missing_key(fault, i);
         if (PB_UNLIKELY(__builtin_add_overflow(batch->base_timestamp, delta, &timestamp))) return fail(fault, i, PB_E_INVALID_TIMESTAMP, "timestamp is not possible");
         if (PB_UNLIKELY(timestamp != PB_NO_TIMESTAMP && (timestamp < window.low || timestamp > window.high)) || PB_UNLIKELY(timestamp < PB_NO_TIMESTAMP && !rules->log_append_time))
             return fail(fault, i, PB_E_INVALID_TIMESTAMP, "timestamp is out of the range the topic allows");
         max_timestamp = timestamp > max_timestamp ? timestamp : max_timestamp;
     }
     walk_out->max_timestamp = max_timestamp;
-    return 0;
+    return fault->text == NULL ? 0 : PB_E_INVALID_RECORD;
 }
 
 /* Nothing may follow the last record, nor the end of the compressed stream. */

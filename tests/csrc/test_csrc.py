@@ -1,92 +1,82 @@
-"""C unit tests: each tests/csrc/<folder>/test_<file>.c with the core under address and undefined-behaviour sanitizers; one case per TEST."""
+"""C unit tests: each tests/csrc/<folder>/test_<file>.c with the core under address and undefined-behaviour sanitizers; one case per TEST.
+
+The programs are built by the project's own build (setup.py build_tests), so that an edit compiles what it touches.
+"""
 
 import os
+import re
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-BUILD = ROOT / "build" / "tests"
-OBJECTS = BUILD / "obj"
-GENERATED = ROOT / "build" / "gen"
-FLAGS = ["-std=gnu11", "-D_GNU_SOURCE", "-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer", "-DPB_DEBUG"]
-WARNINGS = ["-Wall", "-Wextra", "-Werror"]
-INCLUDES = [f"-I{path}" for path in (ROOT / "csrc", GENERATED, HERE)]
-LIBRARIES = ["-lz", "-lsnappy", "-llz4", "-lzstd", "-lpthread"]
-ENVIRONMENT = {**os.environ, "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=1", "UBSAN_OPTIONS": "print_stacktrace=1"}
+PROGRAMS = ROOT / "build" / "debug" / "tests"
+ENVIRONMENT = {**os.environ, "PYBROKER_DEBUG": "1", "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=1", "UBSAN_OPTIONS": "print_stacktrace=1"}
+CASE_SECONDS_MAX = 120
 
 
-def run(*command: object) -> None:
-    done = subprocess.run([str(word) for word in command], capture_output=True, text=True)
+def run(*command: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([str(word) for word in command], cwd=cwd, capture_output=True, text=True, env=ENVIRONMENT, timeout=600)
+
+
+def program_of(source: Path) -> Path:
+    return PROGRAMS / source.relative_to(HERE).with_suffix("")
+
+
+def sources() -> list[Path]:
+    return sorted(HERE.glob("*/test_*.c"))
+
+
+def cases() -> Iterator[Any]:
+    """Names as they stand in the sources: TEST(name) at the start of a line."""
+    for source in sources():
+        for name in re.findall(r"^TEST\((\w+)\)", source.read_text(), re.MULTILINE):
+            yield pytest.param(source, name, id=f"{source.parent.name}-{source.stem[5:]}-{name}")
+
+
+@pytest.fixture(scope="session")
+def programs() -> Path:
+    """All test programs, built; one failure of the compiler fails each case with its words."""
+    done = run(sys.executable, "setup.py", "-q", "build_tests")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return PROGRAMS
+
+
+@pytest.mark.parametrize(("source", "name"), list(cases()))
+def test_c(programs: Path, source: Path, name: str) -> None:
+    done = subprocess.run([str(program_of(source)), name], capture_output=True, text=True, env=ENVIRONMENT, timeout=CASE_SECONDS_MAX)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def newest(paths) -> int:
-    return max(path.stat().st_mtime_ns for path in paths)
+@pytest.mark.parametrize("source", sources(), ids=lambda source: f"{source.parent.name}-{source.stem[5:]}")
+def test_every_test_of_a_program_is_a_case(programs: Path, source: Path) -> None:
+    listed = set(run(program_of(source), "--list").stdout.split())
+    assert listed == {case.values[1] for case in cases() if case.values[0] == source}
 
 
-@cache
-def headers() -> int:
-    return newest([*ROOT.glob("csrc/*/*.h"), ROOT / "csrc" / "pb.h", *HERE.glob("*.h"), *GENERATED.glob("*.h")])
-
-
-def compile_object(source: Path) -> Path:
-    target = OBJECTS / (str(source.relative_to(ROOT)).replace("/", "_") + ".o")
-    if not target.exists() or target.stat().st_mtime_ns < max(source.stat().st_mtime_ns, headers()):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        run("gcc", *FLAGS, *WARNINGS, *INCLUDES, "-c", source, "-o", target)
-    return target
-
-
-@cache
-def library() -> Path:
-    """The core and the simulated world, with sanitizers."""
-    sources = [*sorted(ROOT.glob("csrc/*/*.c")), *sorted(GENERATED.glob("*.c")), HERE / "sim_env.c"]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        objects = list(pool.map(compile_object, sources))
-    target = BUILD / "libpb_test.a"
-    if not target.exists() or target.stat().st_mtime_ns < newest(objects):
-        target.unlink(missing_ok=True)
-        run("ar", "rcs", target, *objects)
-    return target
-
-
-@cache
-def program(source: Path) -> Path:
-    target = BUILD / source.stem
-    made = compile_object(source)
-    if not target.exists() or target.stat().st_mtime_ns < newest([made, library()]):
-        run("gcc", *FLAGS, made, library(), *LIBRARIES, "-o", target)
-    return target
-
-
-def cases():
-    """Names as they stand in the sources: TEST(name)."""
-    for source in sorted(HERE.glob("*/test_*.c")):
-        for line in source.read_text().splitlines():
-            if line.startswith("TEST("):
-                yield pytest.param(source, line[5 : line.index(")")], id=f"{source.parent.name}-{source.stem[5:]}-{line[5 : line.index(')')]}")
-
-
-@pytest.mark.parametrize(("source", "name"), cases())
-def test_c(source, name):
-    done = subprocess.run([str(program(source)), name], capture_output=True, text=True, env=ENVIRONMENT, timeout=120)
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-def test_a_failing_check_fails(tmp_path):
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ("CHECK_EQ(1 + 1, 3);", "1 + 1 is 2"),
+        ("CHECK(1 > 2);", "not true: 1 > 2"),
+        ("uint8_t bytes[3] = {0}; CHECK(harness_guarded(bytes, 3)[3] == 0);", "SEGV"),
+        ("int *taken = malloc(4); CHECK(taken != NULL); free(taken); CHECK(*(volatile int *)taken == 0);", "heap-use-after-free"),
+        ("void *volatile lost = malloc(4); CHECK(lost != NULL); lost = NULL;", "LeakSanitizer"),
+        ("volatile int large = 2147483647, sum = large + 1; CHECK(sum < 0);", "signed integer overflow"),
+    ],
+    ids=["equal", "check", "guard-page", "use-after-free", "leak", "overflow"],
+)
+def test_a_wrong_test_fails(tmp_path: Path, body: str, says: str) -> None:
     source = tmp_path / "bad.c"
-    source.write_text('#include "harness.h"\nTEST(wrong) { CHECK_EQ(1 + 1, 3); }\n')
-    run("gcc", *FLAGS, *INCLUDES, source, "-o", tmp_path / "bad")
-    done = subprocess.run([str(tmp_path / "bad")], capture_output=True, text=True, env=ENVIRONMENT)
-    assert done.returncode == 1
-    assert "1 + 1 is 2" in done.stderr
-
-
-if __name__ == "__main__":
-    sys.exit(pytest.main([__file__]))
+    source.write_text(f'#include "harness.h"\nTEST(wrong) {{ {body} }}\n')
+    sanitize = ["-std=gnu11", "-D_GNU_SOURCE", "-g", "-O0", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
+    built = run("gcc", *sanitize, "-w", f"-I{HERE}", source, "-o", tmp_path / "bad")
+    assert built.returncode == 0, built.stderr
+    done = run(tmp_path / "bad", "wrong")
+    assert done.returncode != 0
+    assert says in done.stderr
