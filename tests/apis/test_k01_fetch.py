@@ -6,7 +6,6 @@ import time
 
 import pytest
 
-from pybroker.protocol.messages import k01_fetch as k01
 from tests.support import kafka
 from tests.support.batches import CODECS, Record, all_records, batch, batch_of_size, parse_batches
 from tests.support.broker import AnyBroker, ours_only
@@ -15,7 +14,6 @@ from tests.support.kafka import Client, new_name
 from tests.support.wire import Connection, framed, string, versions
 
 BATCH_BYTES = 500
-INCONSISTENT_TOPIC_ID = 103
 FETCH_SESSION_TOPIC_ID_ERROR = 106
 
 
@@ -465,13 +463,7 @@ def test_leader_epoch_after_a_crash_and_the_old_one(start_broker: StartBroker) -
     again = Client(broker)
     assert [one.base_offset for one in again.batches(topic)] == [0, 1, 2]
     after = again.metadata([topic]).topics[0].partitions[0].leader_epoch
-    assert after >= before
+    assert after == before + 1, "a crash may have cut the log: whoever read under the old epoch must ask"
     assert again.fetch(topic, 0, leader_epoch=after).error_code == kafka.NONE
     assert again.fetch(topic, 0, leader_epoch=after + 1).error_code == kafka.UNKNOWN_LEADER_EPOCH
-    if after > before:
-        assert again.fetch(topic, 0, leader_epoch=before).error_code == kafka.FENCED_LEADER_EPOCH
-
-
-def test_request_class_of_every_version_is_decoded_strictly() -> None:
-    """The tests' own codec covers the versions that are claimed."""
-    assert (k01.FetchRequest.VERSION_MIN, k01.FetchRequest.VERSION_MAX) == (4, 18)
+    assert again.fetch(topic, 0, leader_epoch=before).error_code == kafka.FENCED_LEADER_EPOCH
