@@ -138,6 +138,7 @@ static int read_target(struct pb_api *api, const struct pb_fetch *fetch, struct 
     result->read.whole_batch = first && result->diverging_epoch < 0;
     result->read.isolation = fetch->isolation;
     rc = pb__partition_read(target->partition, &result->read);
+    if (rc == PB_E_OFFSET_OUT_OF_RANGE && result->diverging_epoch >= 0) rc = 0;   /* it is told where to cut first */
     if (rc < 0) result->read.high_watermark = result->read.last_stable_offset = result->read.start_offset = -1;
     return rc;
 }

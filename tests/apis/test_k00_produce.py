@@ -456,4 +456,4 @@ def test_producer_state_survives_restart_and_crash(start_broker: StartBroker) ->
         assert client.produce(topic, sequenced(producer, end_offset + 1)).error_code == kafka.OUT_OF_ORDER_SEQUENCE_NUMBER
         assert client.produced(topic, sequenced(producer, end_offset)) == end_offset
         assert client.end_offset(topic) == end_offset + 1
-        assert client.call(InitProducerIdRequest(transaction_timeout_ms=-1), 4).producer_id > producer, "ids are never given twice"
+        assert client.call(InitProducerIdRequest(transactional_id=None, transaction_timeout_ms=-1), 4).producer_id > producer, "ids are never given twice"

@@ -100,7 +100,11 @@ class Broker:
 
     def start(self) -> Self:
         self.spawn()
-        return self.wait_ready()
+        try:
+            return self.wait_ready()
+        except BaseException:
+            self.discard()
+            raise
 
     # ---- watching
 

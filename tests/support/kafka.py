@@ -246,3 +246,9 @@ class Client:
         deadline = time.monotonic() + 20
         while (got := self.configs(name, [key])[key].value) != value:
             assert FOREIGN and time.monotonic() < deadline, f"{key} of {name} is {got} after it was set to {value}"
+
+    def wait_gone(self, name: str) -> None:
+        """A foreign broker may answer DeleteTopics before its partitions are gone; ours must not."""
+        deadline = time.monotonic() + 20
+        while self.metadata([name]).topics[0].error_code != UNKNOWN_TOPIC_OR_PARTITION or self.offsets(name, [(0, -1)])[0].error_code != UNKNOWN_TOPIC_OR_PARTITION:
+            assert FOREIGN and time.monotonic() < deadline, f"{name} is still there after it was deleted"

@@ -1,4 +1,5 @@
 """Rules for C: layers, calls that only the environment may make, symbols. Each check takes a tree and returns what is wrong, a line each."""
+# ruff: noqa: SIM905 - tables of words are read by people
 
 import re
 import subprocess
@@ -181,6 +182,6 @@ def check_symbols(root: Path, library: Path) -> list[str]:
             wrong.append(f"{unit}: {name} is global and begins neither with pb_ nor with pb__")
         elif kind.isupper() and not name.startswith("pb__") and not unit.startswith("env_posix") and not re.search(rf"\b{re.escape(name)}\b", shown):
             wrong.append(f"{unit}: {name} is not declared in pb.h: between folders it is pb__, in a file static")
-        if section in (".data", ".bss", "*COM*", ".tbss", ".tdata") or section.startswith((".data.", ".bss.")) and not section.startswith(".data.rel.ro"):
+        if section in (".data", ".bss", "*COM*", ".tbss", ".tdata") or (section.startswith((".data.", ".bss.")) and not section.startswith(".data.rel.ro")):
             wrong.append(f"{unit}: {name} is a variable outside every struct ({section})")
     return wrong
