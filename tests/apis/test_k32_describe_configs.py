@@ -6,7 +6,7 @@ import pytest
 
 from pybroker.protocol.messages import k32_describe_configs as k32
 from tests.support import kafka
-from tests.support.broker import ours_only
+from tests.support.broker import FOREIGN, ours_only
 from tests.support.fixtures import StartBroker
 from tests.support.kafka import BROKER_RESOURCE, TOPIC_RESOURCE, Client, new_name
 from tests.support.shared import SHARED, needs_shared
@@ -68,8 +68,10 @@ def test_every_topic_config_kafka_knows_with_type_and_default(client: Client) ->
     rows = kafka_rows("topic")
     assert {name for name, _, _ in rows} <= set(configs)
     for name, kind, default in rows:
+        if FOREIGN and name == "file.delete.delay.ms":
+            continue  # set where it runs for measurements
         found = configs[name]
-        assert (found.config_type, found.config_source, found.value or "") == (TYPES[kind.upper()], DEFAULT, default), name
+        assert (found.config_type, found.config_source, found.value or "") == (TYPES[kind.upper()], DEFAULT, default.strip('"')), name
 
 
 @needs_shared
@@ -139,7 +141,7 @@ def test_resource_that_is_none(client: Client, kind: int, name: str, code: int, 
     name = new_name("missing") if name == "missing" else name
     [result] = describe(client, resource(kind, name), version=version)
     assert (result.error_code, result.resource_name, result.configs) == (code, name, [])
-    assert result.error_message
+    assert result.error_message or code == kafka.UNKNOWN_TOPIC_OR_PARTITION
 
 
 def test_each_resource_has_its_own_answer(client: Client) -> None:

@@ -7,12 +7,18 @@ import pytest
 from pybroker.protocol.messages import k33_alter_configs as k33
 from pybroker.protocol.messages import k44_incremental_alter_configs as k44
 from tests.support import kafka
-from tests.support.broker import ours_only
+from tests.support.broker import FOREIGN, ours_only
 from tests.support.fixtures import StartBroker
 from tests.support.kafka import APPEND, BROKER_RESOURCE, DELETE, SET, SUBTRACT, TOPIC_RESOURCE, Client, new_name
 from tests.support.wire import versions
 
 DYNAMIC_TOPIC, DYNAMIC_BROKER, DYNAMIC_DEFAULT_BROKER, STATIC_BROKER, DEFAULT = range(1, 6)
+
+
+UNKNOWN_OPERATION = -1 if FOREIGN else kafka.INVALID_REQUEST
+"""Kafka falls over an operation that there is not (UNKNOWN_SERVER_ERROR, nothing changed)."""
+READ_ONLY = kafka.INVALID_REQUEST if FOREIGN else kafka.INVALID_CONFIG
+"""A key that cannot change while the broker runs: Kafka says that the request is wrong, this broker that the config is."""
 
 
 def value(client: Client, topic: str, key: str) -> tuple[str, int]:
@@ -24,7 +30,7 @@ def value(client: Client, topic: str, key: str) -> tuple[str, int]:
 def test_set_and_delete_at_every_version(client: Client, version: int) -> None:
     topic = client.create_topic()
     answer = client.alter(topic, [("retention.ms", SET, "1234"), ("segment.bytes", SET, "2000000")], version=version)
-    assert (answer.error_code, answer.error_message, answer.resource_type, answer.resource_name) == (kafka.NONE, None, TOPIC_RESOURCE, topic) or answer.error_message == ""
+    assert (answer.error_code, answer.error_message or "", answer.resource_type, answer.resource_name) == (kafka.NONE, "", TOPIC_RESOURCE, topic)
     client.wait_config(topic, "retention.ms", "1234")
     assert value(client, topic, "retention.ms") == ("1234", DYNAMIC_TOPIC)
     assert client.alter(topic, [("retention.ms", DELETE, None)], version=version).error_code == kafka.NONE
@@ -61,10 +67,8 @@ def test_subtract_of_everything_is_checked(client: Client) -> None:
     """An empty cleanup.policy keeps everything (KIP-1161)."""
     topic = client.create_topic()
     answer = client.alter(topic, [("cleanup.policy", SUBTRACT, "delete")])
-    assert answer.error_code == EMPTY_POLICY
-
-
-EMPTY_POLICY = kafka.NONE
+    assert answer.error_code == kafka.NONE
+    client.wait_config(topic, "cleanup.policy", "")
 
 
 @pytest.mark.parametrize(
@@ -83,8 +87,8 @@ EMPTY_POLICY = kafka.NONE
         ("segment.bytes", SET, "10 MB", kafka.INVALID_CONFIG),
         ("segment.bytes", SET, "NaN", kafka.INVALID_CONFIG),
         ("preallocate", SET, "perhaps", kafka.INVALID_CONFIG),
-        ("retention.ms", 4, "5", kafka.INVALID_REQUEST),
-        ("retention.ms", -1, "5", kafka.INVALID_REQUEST),
+        ("retention.ms", 4, "5", UNKNOWN_OPERATION),
+        ("retention.ms", -1, "5", UNKNOWN_OPERATION),
     ],
 )
 def test_change_that_cannot_be_leaves_everything(client: Client, key: str, operation: int, new: str | None, code: int) -> None:
@@ -175,7 +179,7 @@ def test_read_only_broker_configs_cannot_be_changed(client: Client, key: str) ->
     node = str(client.metadata([]).brokers[0].node_id)
     for name in (node, ""):
         answer = client.alter(name, [(key, SET, "5")], resource_type=BROKER_RESOURCE)
-        assert answer.error_code == kafka.INVALID_REQUEST and answer.error_message
+        assert answer.error_code == READ_ONLY and answer.error_message
 
 
 def test_brokers_that_there_are_not(client: Client) -> None:
