@@ -19,7 +19,7 @@ clients: all    ## real client libraries
 csrc:           ## C unit tests, sanitized
 	$(PYTEST) -q tests/csrc
 sanitize: debug ## API tests against the sanitized broker: make sanitize K=01, or all of them
-	PYBROKERD=build/debug/run $(PYTEST) -q tests/apis $(if $(K),-k "k$(K)")
+	PYBROKERD=$(CURDIR)/build/debug/run $(PYTEST) -q tests/apis $(if $(K),-k "k$(K)")
 tidy: all       ## checks on the source itself
 	$(PYTEST) -q tests/tidy
 lint:           ## ruff, mypy, and where clang-format would set other spaces (shown, not done)

@@ -1,5 +1,7 @@
 /* api/k02_list_offsets.c — ListOffsets (API key 2, versions 1-11). Times: milliseconds, or -1 … -6 as in part/partition.h.
  * Source      kafka:core ReplicaManager.fetchOffset, KIP-79, KIP-734 (max timestamp), KIP-405, KIP-1005 (-5), KIP-1023 (-6) */
+#include <stdlib.h>
+
 #include "api/api.h"
 #include "base/err.h"
 
@@ -49,19 +51,66 @@ static int put_partition(struct pb_api *api, struct pb_reply *reply, struct pb_w
     return 0;
 }
 
+/* Partitions of one topic of a request, each once. A partition that is asked for twice gets one answer, INVALID_REQUEST, as from the Java broker. Requests name them in
+ * rising order as a rule: then there is nothing to find out, and items stays NULL. */
+struct asked { int32_t index; bool twice, told; };
+struct asked_list { struct asked *items; int32_t count; };
+
+static int by_index(const void *left, const void *right) {
+    const struct asked *a = left, *b = right;
+    return a->index < b->index ? -1 : a->index > b->index;
+}
+
+static int find_twice(struct pb_api *api, struct pb_array partitions, int16_t version, struct asked_list *list) {
+    struct pb_list_offsets_request_list_offsets_partition partition;
+    struct pb_array walk = partitions;
+    bool rising = true;
+    *list = (struct asked_list){ NULL, partitions.count };
+    for (int64_t last = INT64_MIN; pb__list_offsets_request_list_offsets_partition_next(&walk, version, &partition) > 0; last = partition.partition_index)
+        rising &= partition.partition_index > last;
+    if (rising) return 0;
+    list->items = pb__env_alloc(api->env, (size_t)partitions.count * sizeof *list->items);
+    if (list->items == NULL) return PB_E_NOMEM;
+    for (int32_t i = 0; pb__list_offsets_request_list_offsets_partition_next(&partitions, version, &partition) > 0; i++)
+        list->items[i] = (struct asked){ .index = partition.partition_index };
+    qsort(list->items, (size_t)list->count, sizeof *list->items, by_index);
+    int32_t kept = 0;
+    for (int32_t i = 1; i < list->count; i++) {
+        if (list->items[i].index == list->items[kept].index) {
+            list->items[kept].twice = true;
+        } else {
+            list->items[++kept] = list->items[i];
+        }
+    }
+    list->count = kept + 1;
+    return 0;
+}
+
+static struct asked *asked_of(const struct asked_list *list, int32_t index) {
+    struct asked key = { .index = index };
+    return list->items == NULL ? NULL : bsearch(&key, list->items, (size_t)list->count, sizeof key, by_index);
+}
+
 static int put_topic(struct pb_api *api, struct pb_reply *reply, struct pb_writer *writer, int16_t version, const struct pb_list_offsets_request *message,
                      struct pb_list_offsets_request_list_offsets_topic *topic, int32_t *looked_up) {
     int rc = pb__answer_room(api, reply, writer, ROOM_TOPIC + (size_t)(topic->name.size > 0 ? topic->name.size : 0));
     if (rc < 0) return rc;
     struct pb_list_offsets_response_list_offsets_topic_response_out out = { .name = topic->name };
-    pb__list_offsets_response_list_offsets_topic_response_put_until_partitions(writer, version, &out, topic->partitions.count);
+    struct asked_list list;
+    if ((rc = find_twice(api, topic->partitions, version, &list)) < 0) return rc;
+    pb__list_offsets_response_list_offsets_topic_response_put_until_partitions(writer, version, &out, list.count);
     struct pb_list_offsets_request_list_offsets_partition partition;
-    while (pb__list_offsets_request_list_offsets_partition_next(&topic->partitions, version, &partition) > 0) {
+    while (rc == 0 && pb__list_offsets_request_list_offsets_partition_next(&topic->partitions, version, &partition) > 0) {
         struct pb_partition_lookup lookup;
-        int error = ++*looked_up > PB_REQUEST_PARTITIONS_MAX ? PB_E_INVALID_REQUEST : look_up(api, message, &topic->name, &partition, version, &lookup);
-        if ((rc = put_partition(api, reply, writer, version, partition.partition_index, error, &lookup)) < 0) return rc;
+        struct asked *asked = asked_of(&list, partition.partition_index);
+        if (asked != NULL && asked->told) continue;
+        if (asked != NULL) asked->told = true;
+        bool refused = ++*looked_up > PB_REQUEST_PARTITIONS_MAX || (asked != NULL && asked->twice);
+        int error = refused ? PB_E_INVALID_REQUEST : look_up(api, message, &topic->name, &partition, version, &lookup);
+        rc = put_partition(api, reply, writer, version, partition.partition_index, error, &lookup);
     }
-    if ((rc = pb__answer_room(api, reply, writer, ROOM_PARTITION)) < 0) return rc;
+    pb__env_free(api->env, list.items);
+    if (rc < 0 || (rc = pb__answer_room(api, reply, writer, ROOM_PARTITION)) < 0) return rc;
     pb__list_offsets_response_list_offsets_topic_response_put_rest(writer, version, &out);
     return 0;
 }

@@ -249,11 +249,14 @@ static void drop_quiet_buffers(struct pb_net *net) {
     }
 }
 
+enum { EXPIRE_MS_MIN = 50, EXPIRE_MS_MAX = 60000 };
+
 int64_t pb__net_expire(struct pb_net *net) {
-    int64_t idle_ns_max = net->shared->connection_idle_ms_max * 1000000, next_ms = 60000;
+    int64_t idle_ns_max = net->shared->connection_idle_ms_max * 1000000, next_ms = EXPIRE_MS_MAX;
+    if (idle_ns_max > 0) next_ms = pb__min_i64(next_ms, pb__max_i64(idle_ns_max / 4000000, EXPIRE_MS_MIN));   /* connections yet to come count too */
     if (net->own_buffers > 0) drop_quiet_buffers(net);
     free_spare(net);
-    if (net->own_buffers > 0) next_ms = 1000;
+    if (net->own_buffers > 0) next_ms = pb__min_i64(next_ms, 1000);
     if (idle_ns_max <= 0) return next_ms;
     PB_LIST_EACH(node, &net->conns) {
         struct pb_conn *conn = PB_LIST_ITEM(node, struct pb_conn, node);

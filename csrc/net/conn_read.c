@@ -15,6 +15,13 @@ static int64_t frame_bytes(const struct pb_net *net, const uint8_t *bytes) {
     return (int64_t)length + FRAME_PREFIX_BYTES;
 }
 
+/* Alive: the idle limit counts from the last whole request, so that a byte now and then does not hold a connection. */
+static void touch(struct pb_conn *conn) {
+    conn->active_ns = conn->net->now_ns;
+    pb__list_remove(&conn->node);
+    pb__list_push_back(&conn->net->conns, &conn->node);
+}
+
 /* Serve the whole frames in [bytes, +size). Returns how many bytes were used. */
 static size_t serve(struct pb_conn *conn, uint8_t *bytes, size_t size_bytes) {
     struct pb_net *net = conn->net;
@@ -27,6 +34,7 @@ static size_t serve(struct pb_conn *conn, uint8_t *bytes, size_t size_bytes) {
         }
         if ((size_t)frame > size_bytes - at) break;
         conn->big = frame > PB_CONN_BIG_FRAME_BYTES;
+        touch(conn);
         net->input_lent = true;
         int rc = net->up.on_request(net->up.context, conn, bytes + at + FRAME_PREFIX_BYTES, (int32_t)(frame - FRAME_PREFIX_BYTES));
         at += (size_t)frame;
@@ -82,10 +90,7 @@ static void receive_failed(struct pb_conn *conn, int64_t rc) {
 
 static void received(struct pb_conn *conn, int64_t bytes) {
     struct pb_net *net = conn->net;
-    conn->active_ns = net->now_ns;
     net->stat_bytes_in += bytes;
-    pb__list_remove(&conn->node);
-    pb__list_push_back(&net->conns, &conn->node);
 }
 
 /* Receive behind what is left of the last receive, in the loop's arena. */

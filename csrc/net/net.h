@@ -84,7 +84,7 @@ struct pb_conn {
     void *request_state;                                                    /* the layer above: what the connection is held for, */
     int request_kind;                                                       /* and which kind of thing that is; 0: nothing */
     uint64_t id;
-    int64_t active_ns;                                                      /* last byte received or sent */
+    int64_t active_ns;                                                      /* last whole request received, or bytes sent */
     struct pb_list replies;                                                 /* in request order */
     uint8_t *in;                                                            /* bytes received and not yet served; NULL: none */
     uint32_t in_size, in_capacity;

@@ -27,16 +27,19 @@ async def handle(broker: Broker, request: DeleteTopicsRequest, caller: Caller) -
     image = broker.controller.image
     results: list[DeletableTopicResult] = []
     found: dict[bytes, _Wish] = {}
+    twice: set[bytes] = set()
     for wish in dict.fromkeys(wishes):
         try:
             topic_id, name = _resolve(image, wish, names, ids)
         except errors.KafkaError as error:
             results.append(_result(wish, error))
             continue
-        if topic_id in found:
+        if topic_id in twice or topic_id in found:
+            twice.add(topic_id)
             results.append(_result(wish, errors.InvalidRequest("The provided topic name maps to an ID that was already supplied.")))
         else:
             found[topic_id] = _Wish(name, topic_id)
+    results += [_result(found.pop(topic_id), errors.InvalidRequest("The topic was named twice.")) for topic_id in twice]
     outcomes = await broker.controller.delete_topics(list(found))
     results += [_result(found[topic_id], error) for topic_id, error in outcomes.items()]
     return DeleteTopicsResponse(responses=results)

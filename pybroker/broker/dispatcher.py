@@ -21,6 +21,8 @@ from pybroker.protocol.primitives import ProtocolError
 log = logging.getLogger(__name__)
 
 OUTSTANDING_MAX = 1000
+WARNINGS_PER_PEER_MAX, PEERS_REMEMBERED_MAX = 10, 1000
+"""Lines a second about mistakes of one peer, and how many peers are counted."""
 TAKE_MAX = 256
 """Requests taken at a time, so that timers and signals get their turn."""
 
@@ -78,6 +80,7 @@ class Dispatcher:
         self._handlers: dict[int, ModuleType] = {}
         self._checked: set[ModuleType] = set()              # handlers that judge a request before it is decoded
         self._tasks: set[asyncio.Task[None]] = set()
+        self._warned: dict[str, tuple[int, int]] = {}       # peer -> (second, lines in it)
         self._reading = False
         self._paused = False                                # too many handlers wait
 
@@ -121,7 +124,7 @@ class Dispatcher:
             request.close()
             return
         if len(request.body) > BODY_BYTES_MAX:
-            log.warning("request is too large", extra=_facts(request, ValueError(f"{len(request.body)} bytes")))
+            self._warn("request is too large", request, ValueError(f"{len(request.body)} bytes"))
             request.close()
             return
         try:
@@ -129,7 +132,7 @@ class Dispatcher:
                 raise ProtocolError("more elements than are answered")
             message, _end = handler.REQUEST.decode(request.body, request.api_version)
         except ProtocolError as error:
-            log.warning("request cannot be read", extra=_facts(request, error))
+            self._warn("request cannot be read", request, error)
             request.close()
             return
         try:
@@ -189,6 +192,17 @@ class Dispatcher:
         except Exception as error:
             log.error("answer cannot be sent", extra=_facts(request, error))
             request.close()
+
+    def _warn(self, text: str, request: Request, error: Exception) -> None:
+        """One line about a peer's mistake; at most WARNINGS_PER_PEER_MAX a second for each peer, the rest is not written."""
+        second = int(asyncio.get_running_loop().time())
+        before, lines = self._warned.get(request.peer_host, (second, 0))
+        lines = 1 if before != second else lines + 1
+        if len(self._warned) >= PEERS_REMEMBERED_MAX and request.peer_host not in self._warned:
+            self._warned.clear()
+        self._warned[request.peer_host] = (second, lines)
+        if lines <= WARNINGS_PER_PEER_MAX:
+            log.warning(text, extra=_facts(request, error))
 
     def _fail(self, handler: ModuleType, message: Any, request: Request, error: Exception) -> None:
         """Tell the client of an exception in the form its request has for errors; close where that does not work either."""

@@ -15,13 +15,26 @@ def describe(client: Client, names: list[str], *, limit: int = 2000, cursor: tup
     request = k75.DescribeTopicPartitionsRequest(
         topics=[k75.TopicRequest(name=name) for name in names],
         response_partition_limit=limit,
-        cursor=None if cursor is None else k75.RequestCursor(topic_name=cursor[0], partition_index=cursor[1]),
+        cursor=None if cursor is None else k75.DescribeTopicPartitionsRequestCursor(topic_name=cursor[0], partition_index=cursor[1]),
     )
     return client.call(request, 0)
 
 
 def pages(answer: Any) -> list[tuple[str, list[int]]]:
     return [(topic.name, [p.partition_index for p in topic.partitions]) for topic in answer.topics]
+
+
+def every_page(client: Client, names: list[str], *, limit: int = 2000, cursor: tuple[str, int] | None = None) -> list[tuple[str, int]]:
+    """(topic, partition) of all pages, in order."""
+    seen: list[tuple[str, int]] = []
+    while True:
+        answer = describe(client, names, limit=limit, cursor=cursor)
+        page = [(name, index) for name, indexes in pages(answer) for index in indexes]
+        assert 1 <= len(page) <= limit
+        seen += page
+        if answer.next_cursor is None:
+            return seen
+        cursor = (answer.next_cursor.topic_name, answer.next_cursor.partition_index)
 
 
 def test_everything_about_a_topic(client: Client) -> None:
@@ -46,23 +59,13 @@ def test_topics_come_in_the_order_of_their_names(client: Client) -> None:
 
 def test_no_names_is_every_topic(client: Client) -> None:
     topics = {client.create_topic() for _ in range(2)}
-    assert topics <= {name for name, _ in pages(describe(client, []))}
+    assert topics <= {name for name, _ in every_page(client, [])}
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 5, 7])
 def test_cursor_leads_through_all_partitions(client: Client, limit: int) -> None:
     names = [client.create_topic(count, name=new_name(f"{letter}{limit}")) for letter, count in (("a", 3), ("b", 1), ("c", 4))]
-    seen: list[tuple[str, int]] = []
-    cursor = None
-    while True:
-        answer = describe(client, names, limit=limit, cursor=cursor)
-        page = [(name, index) for name, indexes in pages(answer) for index in indexes]
-        assert 1 <= len(page) <= limit
-        seen += page
-        if answer.next_cursor is None:
-            break
-        cursor = (answer.next_cursor.topic_name, answer.next_cursor.partition_index)
-    assert seen == [(name, index) for name, count in zip(names, (3, 1, 4), strict=True) for index in range(count)]
+    assert every_page(client, names, limit=limit) == [(name, index) for name, count in zip(names, (3, 1, 4), strict=True) for index in range(count)]
 
 
 def test_cursor_names_the_next_partition(client: Client) -> None:
@@ -86,8 +89,16 @@ def test_unknown_topics(client: Client, name: str) -> None:
 
 def test_cursor_on_a_topic_that_is_gone_goes_on_behind_it(client: Client) -> None:
     first, last = client.create_topic(name=new_name("a")), client.create_topic(name=new_name("z"))
-    answer = describe(client, [first, last], cursor=(first + "a", 0))
-    assert (last, [0]) in pages(answer) and first not in dict(pages(answer))
+    client.delete_topic(first)
+    client.wait_gone(first)
+    assert (last, [0]) in pages(describe(client, [first, last], cursor=(first, 1)))
+    rest = every_page(client, [], cursor=(first, 1))
+    assert (last, 0) in rest and all(name > first for name, _ in rest) and rest == sorted(rest)
+
+
+def test_cursor_must_be_among_the_names(client: Client) -> None:
+    topic = client.create_topic()
+    assert [row.error_code for row in describe(client, [topic], cursor=(new_name("a"), 0)).topics] == [kafka.INVALID_REQUEST]
 
 
 @pytest.mark.parametrize("limit", [0, -1, 2**31 - 1])
@@ -107,5 +118,5 @@ def test_limits_that_are_none_are_clamped(client: Client, limit: int) -> None:
 @pytest.mark.parametrize("index", [-1, -(2**31)])
 def test_cursor_with_a_partition_that_is_none(client: Client, index: int) -> None:
     topic = client.create_topic(2)
-    client.connection.send(k75.DescribeTopicPartitionsRequest(topics=[k75.TopicRequest(name=topic)], cursor=k75.RequestCursor(topic_name=topic, partition_index=index)), 0)
-    client.connection.assert_closed()
+    [row] = describe(client, [topic], cursor=(topic, index)).topics
+    assert (row.error_code, row.partitions) == (kafka.INVALID_REQUEST, [])

@@ -41,7 +41,7 @@ def check_served(root: Path) -> list[str]:
     served = constants(root / DEFINITIONS / "served.py")
     definitions = keyed(root, f"{DEFINITIONS}/k*.py")
     in_c, in_python = keyed(root, "csrc/api/k*.c"), keyed(root, "pybroker/apis/k*.py")
-    tests = {**keyed(root, "tests/frames/test_k*.py"), **keyed(root, "tests/apis/test_k*.py")}
+    tests = keyed(root, "tests/apis/test_k*.py")
     wrong = []
     for key in served["SERVED_NOW"]:
         name = f"key {key}"

@@ -130,7 +130,9 @@ def test_the_wheel_of_the_sdist_is_complete(tmp_path: Path) -> None:
     shutil.unpack_archive(archive, tree)
     (source,) = tree.iterdir()
     assert (source / "pybroker" / "protocol" / "codegen" / "c.py").exists()
+    assert (source / "csrc" / "base" / "deps").exists()
     assert not (source / "pybroker" / "protocol" / "messages").exists()
+    assert not [path for path in source.rglob("*") if path.name == "node_modules" or path.suffix in {".so", ".pyc"}]
     subprocess.run([sys.executable, "setup.py", "-q", "bdist_wheel", "--dist-dir", str(tmp_path)], cwd=source, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as file:
