@@ -1,5 +1,5 @@
 """Brokers of a test's own."""
 
-from tests.frames.conftest import make_broker, pytest_runtest_makereport
+from tests.support.fixtures import pytest_runtest_makereport, start_broker
 
-__all__ = ["make_broker", "pytest_runtest_makereport"]
+__all__ = ["pytest_runtest_makereport", "start_broker"]

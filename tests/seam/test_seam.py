@@ -157,9 +157,9 @@ def poller_wait(fd: int) -> None:
 
 @pytest.mark.skipif(not os.path.exists("/usr/bin/strace"), reason="strace is not installed")
 @pytest.mark.parametrize(("work", "limit"), [("produce", 4.1), ("fetch", 4.1)])
-def test_system_calls_per_request(make_broker, work, limit, tmp_path):
+def test_system_calls_per_request(start_broker, work, limit, tmp_path):
     """Steady state, one connection: epoll_wait, recv, pwritev or pread, send."""
-    broker = make_broker({"num.network.threads": 1, "pybroker.flush.policy": "os"})
+    broker = start_broker({"num.network.threads": "1", "pybroker.flush.policy": "os"})
     count, data = 1000, batch([(b"key", b"value" * 20)])
     with Client(broker.port) as client:
         client.create_topic("gate")
