@@ -30,7 +30,7 @@ void pb_broker_set(struct pb_broker *broker, enum pb_setting setting, int64_t va
         case PB_SETTING_send_buffer_bytes: broker->net.send_buffer_bytes = value; break;
         case PB_SETTING_receive_buffer_bytes: broker->net.receive_buffer_bytes = value; break;
         case PB_SETTING_connections_max: broker->connections_max = value; break;
-        case PB_SETTING_connections_per_ip_max: broker->connections_per_ip_max = value; break;
+        case PB_SETTING_connections_per_ip_max: broker->net.peers.per_address_max = value; break;
         case PB_SETTING_fetch_bytes_max: broker->api.fetch_bytes_max = value; break;
         case PB_SETTING_fetch_sessions_max: broker->api.fetch_sessions_max = value; break;
         case PB_SETTING_flush_policy: broker->part.sync_before_ack = value != 0; break;
@@ -48,6 +48,7 @@ static int init(struct pb_broker *broker, const struct pb_broker_options *option
     if ((rc = pb__partition_map_init(&broker->map, &broker->part)) < 0) return rc;
     if ((rc = pb__session_cache_new(env, &broker->api.sessions)) < 0) return rc;
     pb__mailbox_init(&broker->mailbox);
+    pb__peers_init(&broker->net.peers, env);
     broker->api.env = env;
     broker->api.map = &broker->map;
     broker->api.mailbox = &broker->mailbox;
@@ -83,6 +84,7 @@ void pb_broker_free(struct pb_broker *broker) {
     if (broker->map.by_name != NULL) pb__partition_map_deinit(&broker->map);
     if (broker->part.log_dirs != NULL) pb__log_dirs_close(broker);
     if (broker->files != NULL) pb__file_cache_free(broker->files);
+    if (broker->net.peers.env != NULL) pb__peers_deinit(&broker->net.peers);
     pb__env_free(broker->env, broker->loops);
     pb__env_free(broker->env, broker);
 }

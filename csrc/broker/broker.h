@@ -25,7 +25,7 @@ struct pb_broker {
     struct pb_checkpointed *checkpointed;                                   /* in order of (topic, partition) */
     int32_t checkpointed_count, checkpointed_capacity;
     bool checkpointed_sorted;
-    _Atomic int64_t connections_max, connections_per_ip_max, producer_id_expiration_ms;
+    _Atomic int64_t connections_max, producer_id_expiration_ms;
     _Atomic int64_t stat_refused;
     _Atomic uint32_t accept_next;
 };

@@ -40,7 +40,8 @@ int pb_loop_new(struct pb_broker *broker, int32_t index, const struct pb_loop_op
 
 static void adopt(struct pb_loop *loop, int fd, int32_t listener) {
     int rc = pb__conn_new(&loop->api.net, fd, listener, NULL);
-    if (rc < 0) pb__env_log(loop->broker->env, PB_LOG_WARNING, "event=connection-refused error=%s", pb_error_name(rc));
+    if (rc < 0) atomic_fetch_add_explicit(&loop->broker->stat_refused, 1, memory_order_relaxed);
+    if (rc < 0 && rc != PB_E_LIMIT) pb__env_log(loop->broker->env, PB_LOG_WARNING, "event=connection-refused error=%s", pb_error_name(rc));
 }
 
 static void accepted(void *context, int fd, int32_t listener) {

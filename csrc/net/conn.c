@@ -99,6 +99,12 @@ int pb__conn_new(struct pb_net *net, int fd, int32_t listener, struct pb_conn **
         close(fd);
         return PB_E_NOMEM;
     }
+    int rc = pb__peers_add(&net->shared->peers, fd, &conn->peer);
+    if (rc < 0) {
+        close(fd);
+        pb__env_free(net->env, conn);
+        return rc;
+    }
     set_options(net, fd);
     conn->watched.on_ready = on_ready;
     conn->net = net;
@@ -110,8 +116,9 @@ int pb__conn_new(struct pb_net *net, int fd, int32_t listener, struct pb_conn **
     conn->events = PB_NET_READABLE | PB_NET_HANGUP;
     pb__list_init(&conn->replies);
     pb__list_init(&conn->work_node);
-    int rc = net->ops->watch_open(net->ops->context, fd, conn, conn->events, &conn->watch);
+    rc = net->ops->watch_open(net->ops->context, fd, conn, conn->events, &conn->watch);
     if (rc < 0) {
+        pb__peers_drop(&net->shared->peers, conn->peer);
         close(fd);
         pb__env_free(net->env, conn);
         return rc;
@@ -136,6 +143,7 @@ static void destroy(struct pb_conn *conn) {
     }
     net->ops->watch_close(conn->watch);
     close(conn->fd);
+    pb__peers_drop(&net->shared->peers, conn->peer);
     pb__conn_drop_in(conn);
     pb__list_remove(&conn->node);
     pb__list_remove(&conn->work_node);

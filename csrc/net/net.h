@@ -19,6 +19,7 @@
 #include "base/limits.h"
 #include "base/list.h"
 #include "io/file_slice.h"
+#include "net/peers.h"
 #include "net/transport.h"
 
 struct pb_conn;
@@ -50,6 +51,7 @@ struct pb_net_shared {
     _Atomic int64_t request_bytes_max, connection_idle_ms_max, receive_bytes_total_max, send_buffer_bytes, receive_buffer_bytes;
     _Atomic int64_t receive_bytes_held;
     _Atomic int32_t connections_open;
+    struct pb_peers peers;
 };
 
 struct pb_reply_cut { uint32_t at; struct pb_file_slice slice; };           /* the slice leaves after bytes[0, at) */
@@ -79,6 +81,7 @@ struct pb_conn {
     struct pb_list work_node;                                               /* net->work when something is to be done at the end of the turn */
     struct pb_net *net;
     void *watch;
+    struct pb_peer *peer;
     const struct pb_transport *transport;
     void *transport_state;
     void *request_state;                                                    /* the layer above: what the connection is held for, */

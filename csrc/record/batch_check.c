@@ -39,6 +39,7 @@ static int fail(struct pb_batch_fault *fault, int error, const char *text) {
 
 /* Everything the header alone tells. */
 static int check_header(const struct pb_batch *batch, const struct pb_batch_rules *rules, struct pb_batch_fault *fault) {
+    if (batch->base_offset != 0) return fail(fault, PB_E_INVALID_RECORD, "base offset of a client's batch is not 0");
     if (batch->size_bytes > rules->batch_bytes_max) return fail(fault, PB_E_BATCH_TOO_LARGE, "record batch is larger than max.message.bytes");
     if (pb__batch_check_crc(batch) < 0) return fail(fault, PB_E_CORRUPT_BATCH, "CRC of the record batch does not match");
     if (pb__batch_codec(batch) > PB_CODEC_ZSTD) return fail(fault, PB_E_CODEC, "unknown compression type");
@@ -80,7 +81,8 @@ int pb__batch_check(struct pb_batch *batch, const struct pb_batch_rules *rules, 
     bool changed = false;
     if (rules->codec_wanted >= 0 && rules->codec_wanted != (int8_t)pb__batch_codec(batch)) {
         if ((rc = pb__batch_recompress(batch, rules, workspace)) < 0) return fail(fault, rc, "record batch cannot be compressed as the topic wants");
-        if (batch->size_bytes > rules->batch_bytes_max) return fail(fault, PB_E_BATCH_TOO_LARGE, "record batch is larger than max.message.bytes once compressed anew");
+        if (batch->base_offset != 0) return fail(fault, PB_E_INVALID_RECORD, "base offset of a client's batch is not 0");
+    if (batch->size_bytes > rules->batch_bytes_max) return fail(fault, PB_E_BATCH_TOO_LARGE, "record batch is larger than max.message.bytes once compressed anew");
         changed = true;
     }
     if (batch->attributes & PB_ATTRIBUTE_LOG_APPEND_TIME && !rules->log_append_time) {

@@ -2,7 +2,7 @@
  *
  * Formats     gzip: RFC 1952, concatenated members accepted. snappy: xerial frames (header "\x82SNAPPY\0", two int32, then
  *             int32 length + block), a raw block accepted as well. lz4: frame format, content checksums verified, end mark needed,
- *             dictionary ids refused. zstd: frames, window at most PB_CODEC_ZSTD_WINDOW_LOG_MAX, dictionary ids refused.
+ *             dictionary ids and linked blocks refused. zstd: frames, window at most PB_CODEC_ZSTD_WINDOW_LOG_MAX, dictionary ids refused.
  * Bounds      a reader never holds more than one block of output (64 KiB, one lz4/snappy block at most 4 MiB) beside the library's
  *             window; output is counted against a limit given at open.
  * Thread      one workspace belongs to one thread (a loop or a worker)

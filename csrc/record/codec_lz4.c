@@ -13,7 +13,9 @@ static int lz4_open(struct pb_codec_workspace *workspace) {
     LZ4F_resetDecompressionContext(context);
     LZ4F_frameInfo_t info;
     size_t size = workspace->in_size;
-    if (LZ4F_isError(LZ4F_getFrameInfo(context, &info, workspace->in, &size)) || info.dictID != 0 || info.frameType != LZ4F_frame) return PB_E_INVALID_RECORD;
+    if (LZ4F_isError(LZ4F_getFrameInfo(context, &info, workspace->in, &size)) || info.dictID != 0 || info.frameType != LZ4F_frame ||
+        info.blockMode != LZ4F_blockIndependent)                            /* the Java clients cannot read blocks that lean on others */
+        return PB_E_INVALID_RECORD;
     workspace->in += size;
     workspace->in_size -= size;
     return 0;

@@ -17,7 +17,8 @@ text   one line
 
 Defaults that differ from Kafka's, and why: listeners (loopback only), log.dir (beside the user, not in /tmp), node.id, process.roles,
 controller.listener.names (a single node needs none of them set), num.network.threads (by cores), max.connections and max.connections.per.ip
-(finite), socket.*.buffer.bytes (the system tunes better), socket.listen.backlog.size, background.threads.
+(finite), max.decompressed.message.bytes (64 MiB: producers bound a batch before they compress it, so only a bomb is larger; it is unpacked on the
+connection's loop, where 2 GiB would take seconds), socket.*.buffer.bytes (the system tunes better), socket.listen.backlog.size, background.threads.
 
 Kept as text because a literal of 400 tuples costs ten times the import; ``config.keys()`` splits it on first use.
 """
@@ -187,7 +188,7 @@ max.connection.creation.rate|i|2147483647|0..|m|c|-|New connections per second o
 max.connections|i|16000|0..|m|c|+|Most connections at a time; more are closed at once.
 max.connections.per.ip|i|16000|0..|m|c|+|Most connections at a time from one address.
 max.connections.per.ip.overrides|s|||m|c|-|Other limits for single addresses: address:count, separated by commas.
-max.decompressed.message.bytes|i|2147483639|1..2147483639|m|c|+|Most bytes to which one batch may decompress.
+max.decompressed.message.bytes|i|67108864|1..2147483639|m|c|+|Most bytes to which one batch may decompress.
 max.incremental.fetch.session.cache.slots|i|1000|0..|m|r|+|Fetch sessions kept.
 max.request.partition.size.limit|i|2000|1..|m|r|+|Most partitions in one answer to DescribeTopicPartitions.
 message.max.bytes|i|1048588|0..|h|c|+|Largest batch that is accepted, after compression.
@@ -402,7 +403,7 @@ leader.replication.throttled.replicas|L||throttle|m|t|-||Replicas whose serving 
 local.retention.bytes|l|-2|-2..|m|t|-|log.local.retention.bytes|Bytes of a tiered partition that are kept locally; -2 is as retention.bytes.
 local.retention.ms|l|-2|-2..|m|t|-|log.local.retention.ms|Time that segments of a tiered partition are kept locally; -2 is as retention.ms.
 max.compaction.lag.ms|l|9223372036854775807|1..|m|t|-|log.cleaner.max.compaction.lag.ms|Longest time a record may stay uncompacted.
-max.decompressed.message.bytes|i|2147483639|1..2147483639|m|t|+|max.decompressed.message.bytes|Most bytes to which one batch may decompress.
+max.decompressed.message.bytes|i|67108864|1..2147483639|m|t|+|max.decompressed.message.bytes|Most bytes to which one batch may decompress.
 max.message.bytes|i|1048588|0..|m|t|+|message.max.bytes|Largest batch that is accepted, after compression.
 message.timestamp.after.max.ms|l|3600000|0..|m|t|+|log.message.timestamp.after.max.ms|Furthest that a record's timestamp may lie in the future.
 message.timestamp.before.max.ms|l|9223372036854775807|0..|m|t|+|log.message.timestamp.before.max.ms|Furthest that a record's timestamp may lie in the past.

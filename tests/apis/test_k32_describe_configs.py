@@ -62,6 +62,10 @@ def kafka_rows(kind: str) -> list[tuple[str, str, str]]:
     return [(row[1], row[2], row[3]) for row in rows]
 
 
+OTHER_DEFAULTS = {"max.decompressed.message.bytes": str(64 << 20)}
+"""Where this broker deliberately has another default than Kafka: 2 GiB of output would keep a loop busy for seconds."""
+
+
 @needs_shared
 def test_every_topic_config_kafka_knows_with_type_and_default(client: Client) -> None:
     configs = client.configs(client.create_topic())
@@ -71,6 +75,8 @@ def test_every_topic_config_kafka_knows_with_type_and_default(client: Client) ->
         if FOREIGN and name in ("file.delete.delay.ms", "min.insync.replicas"):
             continue  # set where it runs
         found = configs[name]
+        if not FOREIGN:
+            default = OTHER_DEFAULTS.get(name, default)
         assert (found.config_type, found.config_source, found.value or "") == (TYPES[kind.upper()], DEFAULT, default.strip('"')), name
 
 

@@ -82,17 +82,22 @@ class Client:
     def create_topic(self, partitions: int = 1, configs: Mapping[str, str] | None = None, *, name: str | None = None) -> str:
         """A new topic that can be used at once. Its id is in ``ids``."""
         name = new_name() if name is None else name
+        answer = self.try_create_topic(partitions, configs, name=name)
+        assert (answer.error_code, answer.error_message) == (NONE, None)
+        self.ids[name] = answer.topic_id
+        self.wait_served(name, partitions)
+        return name
+
+    def try_create_topic(self, partitions: int = 1, configs: Mapping[str, str] | None = None, *, name: str | None = None) -> k19.CreatableTopicResult:
+        """What the broker answers to the wish."""
+        name = new_name() if name is None else name
         topic = k19.CreatableTopic(
             name=name,
             num_partitions=partitions,
             replication_factor=1,
             configs=[k19.CreatableTopicConfig(name=key, value=value) for key, value in (configs or {}).items()],
         )
-        answer = self.call(k19.CreateTopicsRequest(topics=[topic], timeout_ms=10_000), 7).topics[0]
-        assert (answer.error_code, answer.error_message) == (NONE, None)
-        self.ids[name] = answer.topic_id
-        self.wait_served(name, partitions)
-        return name
+        return self.call(k19.CreateTopicsRequest(topics=[topic], timeout_ms=10_000), 7).topics[0]
 
     def wait_served(self, name: str, partitions: int) -> None:
         """A foreign broker may answer CreateTopics before its partitions serve; ours must not."""

@@ -41,6 +41,7 @@ def test_keys_that_kafka_does_not_have_begin_with_our_name() -> None:
 
 
 DIFFERENT = {
+    "max.decompressed.message.bytes",
     "listeners", "log.dir", "node.id", "process.roles", "controller.listener.names", "num.network.threads", "max.connections", "max.connections.per.ip",
     "socket.send.buffer.bytes", "socket.receive.buffer.bytes", "socket.listen.backlog.size", "background.threads",
 }  # fmt: skip
