@@ -51,6 +51,7 @@
     X(PB_E_INCONSISTENT_TOPIC_ID,  -40,  103, "topic id does not belong to the topic")                                                   \
     X(PB_E_SESSION_NOT_FOUND,      -41,   70, "fetch session id is unknown")                                                             \
     X(PB_E_SESSION_EPOCH,          -42,   71, "fetch session epoch is not the next one")                                                 \
+    X(PB_E_BATCH_LARGER_THAN_SEGMENT, -46, 18, "record batch is larger than a segment")                                                        \
     X(PB_E_SESSION_TOPIC_ID,       -45,  106, "fetch session names topics by name, the request by id, or the reverse")                            \
     X(PB_E_UNSUPPORTED_VERSION,    -43,   35, "version of the request does not support this")                                            \
     X(PB_E_INVALID_REQUEST,        -44,   42, "request is not valid")

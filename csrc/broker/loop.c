@@ -155,6 +155,7 @@ void pb_loop_close(struct pb_loop *loop) {
 
 void pb_loop_free(struct pb_loop *loop) {
     adopt_all(loop);
+    pb__mailbox_drop_all(&loop->broker->mailbox);                           /* what nobody took: back to the loops, unanswered */
     pb__mailbox_serve(&loop->api);                                          /* mails that came back for connections that are gone */
     loop->broker->loops[loop->index] = NULL;
     pb__api_deinit(&loop->api);

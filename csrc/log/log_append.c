@@ -92,6 +92,10 @@ static int note_epoch(struct pb_log *log, int32_t leader_epoch, int64_t offset) 
 
 static int add_batch(struct pb_log *log, struct group *group, struct pb_log_append *append, int32_t leader_epoch, int64_t now_ms, bool from_client) {
     struct pb_batch *batch = append->batch;
+    if (batch->size_bytes > log->config->segment_bytes_max) {
+        append->error = PB_E_BATCH_LARGER_THAN_SEGMENT;                     /* this batch alone: the others fit */
+        return 0;
+    }
     append->log_append_time_ms = batch->attributes & PB_ATTRIBUTE_LOG_APPEND_TIME ? batch->max_timestamp : -1;
     if (from_client && batch->producer_id >= 0) {
         int rc = pb__producers_check(&log->producers, batch, group->batches, group->count, &append->base_offset);

@@ -18,6 +18,26 @@ import pytest
 from tests.support.client import Client, batch
 
 core_module = pytest.importorskip("pybroker._core.core", reason="the core is not built")
+STOP_WITH_WAITING_REQUESTS = """
+import os, select, socket, sys
+sys.path.insert(0, os.getcwd())
+from pybroker._core.core import Core
+os.mkdir("{directory}")
+core = Core(node_id=1, loops=2, log_dirs=["{directory}"], workers=1, open_segments_max=10, on_log=print)
+listener = socket.create_server(("127.0.0.1", 0))
+listener.setblocking(False)
+print(listener.getsockname()[1], flush=True)
+core.listen(listener.detach())
+core.start()
+while core.stats()["requests_control"] < 5:
+    select.select([core.mailbox_fd], [], [], 0.01)
+sys.stdin.readline()
+taken = core.take(2)
+print(core.stats()["mails_waiting"])
+core.stop()
+del core, taken
+print("stopped")
+"""
 HOLD_S = 1.0
 REQUEST_MS_MAX = 100.0
 TOPIC_ID = b"\x01" * 16
@@ -127,6 +147,23 @@ def test_a_request_nobody_answers_closes_its_connection(core):
         assert [(request.api_key, request.api_version, request.client_id, request.local_port) for request in requests] == [(3, 9, "test", port)]
         del requests
         assert client.is_closed()
+
+
+def test_requests_that_nobody_takes_are_let_go_at_the_end(tmp_path):
+    from pybroker.protocol.messages import load
+
+    script = tmp_path / "stop.py"
+    script.write_text(STOP_WITH_WAITING_REQUESTS.format(directory=tmp_path / "data", settings=SETTINGS))
+    process = subprocess.Popen([sys.executable, str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).resolve().parents[2])
+    assert process.stdout is not None
+    port = int(process.stdout.readline())
+    clients = [Client(port) for _ in range(5)]
+    for client in clients:
+        client.send(load(3).MetadataRequest(topics=None), 9)
+    assert process.communicate("stop\n", timeout=30)[0] == "5\nstopped\n"
+    assert process.returncode == 0
+    for client in clients:
+        client.socket.close()
 
 
 def test_answers_reach_the_connection_that_asked(core):

@@ -242,8 +242,14 @@ class Client:
         return int(answer.offset)
 
     def new_producer_id(self) -> int:
-        answer = self.call(k22.InitProducerIdRequest(transactional_id=None, transaction_timeout_ms=-1), 4)
-        assert (answer.error_code, answer.producer_epoch) == (NONE, 0)
+        deadline = time.monotonic() + 20
+        while True:
+            answer = self.call(k22.InitProducerIdRequest(transactional_id=None, transaction_timeout_ms=-1), 4)
+            if answer.error_code == NONE:
+                break
+            # Kafka has a retriable error while it fetches a block of ids.
+            assert FOREIGN and time.monotonic() < deadline, answer
+        assert answer.producer_epoch == 0
         return int(answer.producer_id)
 
     def wait_config(self, name: str, key: str, value: str) -> None:
