@@ -80,7 +80,7 @@ class Dispatcher:
         self._handlers: dict[int, ModuleType] = {}
         self._checked: set[ModuleType] = set()              # handlers that judge a request before it is decoded
         self._tasks: set[asyncio.Task[None]] = set()
-        self._warned: dict[str, tuple[int, int]] = {}       # peer -> (second, lines in it)
+        self._warned: dict[str, tuple[float, int]] = {}     # peer -> (begin of its second, lines in it)
         self._reading = False
         self._paused = False                                # too many handlers wait
 
@@ -195,12 +195,12 @@ class Dispatcher:
 
     def _warn(self, text: str, request: Request, error: Exception) -> None:
         """One line about a peer's mistake; at most WARNINGS_PER_PEER_MAX a second for each peer, the rest is not written."""
-        second = int(asyncio.get_running_loop().time())
-        before, lines = self._warned.get(request.peer_host, (second, 0))
-        lines = 1 if before != second else lines + 1
+        now_s = asyncio.get_running_loop().time()
+        since_s, lines = self._warned.get(request.peer_host, (now_s, 0))
+        since_s, lines = (now_s, 1) if now_s - since_s >= 1 else (since_s, lines + 1)
         if len(self._warned) >= PEERS_REMEMBERED_MAX and request.peer_host not in self._warned:
             self._warned.clear()
-        self._warned[request.peer_host] = (second, lines)
+        self._warned[request.peer_host] = (since_s, lines)
         if lines <= WARNINGS_PER_PEER_MAX:
             log.warning(text, extra=_facts(request, error))
 

@@ -1,0 +1,107 @@
+"""All clients by name: how each is built and started. A client whose tool is missing skips its tests and says which."""
+
+import os
+import subprocess
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from shutil import which
+from typing import ClassVar, Final
+
+import pytest
+
+from tests.clients.adapters import Adapter, ProgramAdapter
+from tests.clients.kcat.adapter import Kcat
+from tests.clients.python.adapters import AioKafka, ConfluentKafka, KafkaPython
+from tests.clients.scenarios import Codec, Feature
+
+HERE: Final = Path(__file__).resolve().parent
+BUILD: Final = HERE.parents[1] / "build" / "tests"
+BUILD_S_MAX: Final = 300.0
+
+Start = Callable[[str, Path], Adapter]
+"""(bootstrap, log file) → a client that runs."""
+
+
+class KafkaJs(ProgramAdapter):
+    name = "kafkajs"
+    codecs: ClassVar[tuple[Codec, ...]] = ("none", "gzip")
+    lacks: ClassVar[dict[Feature, str]] = {
+        "read": "kafkajs reads only as a member of a group, and this broker has no groups yet; another client reads what it wrote",
+        "null header values": "kafkajs fails on a header value of null",
+    }
+
+
+class JavaClients(ProgramAdapter):
+    name = "java"
+
+
+class FranzGo(ProgramAdapter):
+    name = "franz-go"
+
+
+def _need(*tools: str) -> None:
+    for tool in tools:
+        if which(tool) is None:
+            pytest.skip(f"{tool} is not installed")
+
+
+def _built(*words: str, cwd: Path, environment: dict[str, str] | None = None) -> None:
+    done = subprocess.run(words, cwd=cwd, env={**os.environ, **(environment or {})}, capture_output=True, text=True, timeout=BUILD_S_MAX)
+    assert done.returncode == 0, f"{' '.join(words)}\n{done.stdout[-4096:]}{done.stderr[-4096:]}"
+
+
+@cache
+def _kafkajs() -> list[str]:
+    folder = HERE / "kafkajs"
+    if not (folder / "node_modules" / "kafkajs").is_dir():
+        _built("npm", "install", "--no-audit", "--no-fund", "--no-package-lock", cwd=folder)
+    return ["node", str(folder / "adapter.js")]
+
+
+@cache
+def _java() -> list[str]:
+    folder, target = HERE / "java" / "adapter", BUILD / "java_adapter"
+    jars = target / "jars"
+    if not list(jars.glob("kafka-clients-*.jar")):
+        _built("mvn", "-B", "-q", "dependency:copy-dependencies", f"-DoutputDirectory={jars}", cwd=folder)
+    _built("javac", "-cp", f"{jars}/*", "-d", str(target), "Adapter.java", cwd=folder)
+    return ["java", "-Xmx256m", "-XX:TieredStopAtLevel=1", "-cp", f"{target}:{jars}/*", "Adapter"]
+
+
+@cache
+def _franz_go() -> list[str]:
+    program = BUILD / "franz_adapter"
+    _built("go", "build", "-o", str(program), ".", cwd=HERE / "franz_go" / "adapter", environment={"GOFLAGS": "-mod=readonly"})
+    return [str(program)]
+
+
+def start_kcat(bootstrap: str, log_path: Path) -> Adapter:
+    _need("kcat")
+    return Kcat(bootstrap)
+
+
+def start_kafkajs(bootstrap: str, log_path: Path) -> Adapter:
+    _need("node", "npm")
+    return KafkaJs(bootstrap, _kafkajs(), log_path)
+
+
+def start_java(bootstrap: str, log_path: Path) -> Adapter:
+    _need("java", "javac", "mvn")
+    return JavaClients(bootstrap, _java(), log_path)
+
+
+def start_franz_go(bootstrap: str, log_path: Path) -> Adapter:
+    _need("go")
+    return FranzGo(bootstrap, _franz_go(), log_path)
+
+
+CLIENTS: Final[dict[str, Start]] = {
+    "confluent-kafka": lambda bootstrap, _: ConfluentKafka(bootstrap),
+    "kafka-python": lambda bootstrap, _: KafkaPython(bootstrap),
+    "aiokafka": lambda bootstrap, _: AioKafka(bootstrap),
+    "kcat": start_kcat,
+    "kafkajs": start_kafkajs,
+    "java": start_java,
+    "franz-go": start_franz_go,
+}
