@@ -159,9 +159,9 @@ log.dir|L|./pybroker-data||h|r|+|Directory for data, used when log.dirs is not s
 log.dir.failure.timeout.ms|l|30000|1..|l|r|-|Longest time a failed log directory may stay unknown to the controller.
 log.dirs|L|~||h|r|+|Directories for data, separated by commas. New partitions go to the one with the fewest.
 log.flush.interval.messages|l|9223372036854775807|1..|h|c|+|Sync a partition after this many records, besides pybroker.flush.policy.
-log.flush.interval.ms|l|~||h|c|+|Sync a partition after this time, besides pybroker.flush.policy. Unset: log.flush.scheduler.interval.ms.
+log.flush.interval.ms|l|~||h|c|-|Sync a partition after this time, besides pybroker.flush.policy. Unset: log.flush.scheduler.interval.ms.
 log.flush.offset.checkpoint.interval.ms|i|60000|0..|h|r|+|Time between writes of the recovery points.
-log.flush.scheduler.interval.ms|l|9223372036854775807||h|r|+|Value of log.flush.interval.ms where that is not set.
+log.flush.scheduler.interval.ms|l|9223372036854775807||h|r|-|Value of log.flush.interval.ms where that is not set.
 log.flush.start.offset.checkpoint.interval.ms|i|60000|0..|h|r|-|Time between writes of the log start offsets. They are written with the recovery points.
 log.index.interval.bytes|i|4096|0..|m|c|+|Bytes of log between two entries of the offset index.
 log.index.size.max.bytes|i|10485760|4..|m|c|+|Largest size of an index file; a full one rolls the segment.
@@ -170,7 +170,7 @@ log.local.retention.ms|l|-2|-2..|m|c|-|Time that segments of a tiered partition 
 log.message.timestamp.after.max.ms|l|3600000|0..|m|c|+|Furthest that a record's timestamp may lie in the future.
 log.message.timestamp.before.max.ms|l|9223372036854775807|0..|m|c|+|Furthest that a record's timestamp may lie in the past.
 log.message.timestamp.type|s|CreateTime|{CreateTime,LogAppendTime}|m|c|+|Whether records carry the producer's time or the time of the append.
-log.preallocate|b|false||m|c|+|Allocate a segment file in full when it is made.
+log.preallocate|b|false||m|c|-|Allocate a segment file in full when it is made.
 log.remote.copy.lag.bytes|l|-1|-1..|m|c|-|Bytes that may wait for their copy to remote storage.
 log.remote.copy.lag.ms|l|0|-1..|m|c|-|Time that segments may wait for their copy to remote storage.
 log.retention.bytes|l|-1||h|c|-|Bytes of a partition that are kept; -1 is no limit.
@@ -183,7 +183,7 @@ log.roll.jitter.hours|i|0|0..|h|r|+|Hours taken off the roll time at random, whe
 log.roll.jitter.ms|l|~||h|c|+|Time taken off the roll time at random, so that segments do not roll together.
 log.roll.ms|l|~||h|c|+|Time until a segment is closed although it is not full.
 log.segment.bytes|i|1073741824|1024..|h|c|+|Largest size of a segment file.
-log.segment.delete.delay.ms|l|60000|0..|h|c|+|Time between the deletion of a file from the log and from the disk.
+log.segment.delete.delay.ms|l|60000|0..|h|c|-|Time between the deletion of a file from the log and from the disk.
 max.connection.creation.rate|i|2147483647|0..|m|c|-|New connections per second on this broker.
 max.connections|i|16000|0..|m|c|+|Most connections at a time; more are closed at once.
 max.connections.per.ip|i|16000|0..|m|c|+|Most connections at a time from one address.
@@ -394,9 +394,9 @@ compression.type|s|producer|{uncompressed,zstd,lz4,snappy,gzip,producer}|m|t|+|c
 compression.zstd.level|i|3|-131072..22|m|t|+|compression.zstd.level|Level used when the broker itself compresses with zstd.
 delete.retention.ms|l|86400000|0..|m|t|-|log.cleaner.delete.retention.ms|Time that delete markers of a compacted topic are kept.
 errors.deadletterqueue.group.enable|b|false||m|t|-||Let share groups use this topic for dead letters.
-file.delete.delay.ms|l|60000|0..|m|t|+|log.segment.delete.delay.ms|Time between the deletion of a file from the log and from the disk.
+file.delete.delay.ms|l|60000|0..|m|t|-|log.segment.delete.delay.ms|Time between the deletion of a file from the log and from the disk.
 flush.messages|l|9223372036854775807|1..|m|t|+|log.flush.interval.messages|Sync a partition after this many records, besides pybroker.flush.policy.
-flush.ms|l|9223372036854775807|0..|m|t|+|log.flush.interval.ms log.flush.scheduler.interval.ms|Sync a partition after this time, besides pybroker.flush.policy.
+flush.ms|l|9223372036854775807|0..|m|t|-|log.flush.interval.ms log.flush.scheduler.interval.ms|Sync a partition after this time, besides pybroker.flush.policy.
 follower.replication.throttled.replicas|L||throttle|m|t|-||Replicas whose fetching is throttled: partition:broker, or * for all.
 index.interval.bytes|i|4096|0..|m|t|+|log.index.interval.bytes|Bytes of log between two entries of the offset index.
 leader.replication.throttled.replicas|L||throttle|m|t|-||Replicas whose serving of followers is throttled: partition:broker, or * for all.
@@ -411,7 +411,7 @@ message.timestamp.type|s|CreateTime|{CreateTime,LogAppendTime}|m|t|+|log.message
 min.cleanable.dirty.ratio|d|0.5|0..1|m|t|-|log.cleaner.min.cleanable.ratio|Part of a log that must be dirty before it is compacted.
 min.compaction.lag.ms|l|0|0..|m|t|-|log.cleaner.min.compaction.lag.ms|Shortest time a record stays uncompacted.
 min.insync.replicas|i|1|1..|m|t|-|min.insync.replicas|Replicas that must hold a batch before acks=all is answered. One node has one replica.
-preallocate|b|false||m|t|+|log.preallocate|Allocate a segment file in full when it is made.
+preallocate|b|false||m|t|-|log.preallocate|Allocate a segment file in full when it is made.
 remote.copy.lag.bytes|l|-1|-1..|m|t|-|log.remote.copy.lag.bytes|Bytes that may wait for their copy to remote storage.
 remote.copy.lag.ms|l|0|-1..|m|t|-|log.remote.copy.lag.ms|Time that segments may wait for their copy to remote storage.
 remote.log.copy.disable|b|false||m|t|-||Stop copying this topic to remote storage.
