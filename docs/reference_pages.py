@@ -1,9 +1,10 @@
-"""Pages of the reference that are made from the sources: config keys, API keys and versions, errors, the command line.
+"""Pages of the reference that are made from the sources: config keys, API keys and versions, errors, bounds, the command line.
 
 A file is written only when its text changed, so that Sphinx reads anew what is new.
 """
 
 import importlib
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -12,6 +13,10 @@ from pybroker.protocol.codegen import model
 from pybroker.protocol.definitions import errors, served
 
 UPDATES = {"r": "at start", "b": "per broker, while it runs", "c": "for all brokers, while they run", "t": "per topic, while it runs"}
+WEIGHTS = {"h": "high", "m": "medium", "l": "low"}
+UNITS = {"ms": "milliseconds", "seconds": "seconds", "minutes": "minutes", "hours": "hours", "bytes": "bytes", "second": "bytes per second", "percentage": "percent"}
+"""What the last word of a key's name says of its numbers."""
+SOURCES = Path(__file__).resolve().parents[1] / "csrc" / "base"
 KINDS = {
     "broker": "Keys of the broker: in the properties file, the environment or on the command line.",
     "topic": "Keys of a topic: given when it is made, or altered later. Unset, the broker's key of the second line holds.",
@@ -57,32 +62,54 @@ def config_page(kind: str) -> list[str]:
     return lines
 
 
+def unit(key: config.ConfigKey) -> str:
+    """The unit of a number, or nothing."""
+    if key.type not in config._INTEGER_BITS and key.type != "d":
+        return ""
+    if key.name == "pybroker.segment.bytes.min":
+        return "bytes"
+    return UNITS.get(key.name.rpartition(".")[2], "")
+
+
 def config_entry(key: config.ConfigKey) -> list[str]:
     default = "none" if key.default is None else literal(key.default)
     facts = [config._range_words(key), f"default {default}", f"changes take effect {UPDATES[key.update]}" if key.update != "r" else "read at start"]
+    if unit(key):
+        facts.insert(1, f"unit {unit(key)}")
+    facts.append(f"importance {WEIGHTS[key.weight]}")
     if key.synonyms:
         facts.append("falls back to " + ", ".join(literal(name) for name in key.synonyms))
     return [f"``{key.name}``", f"   {escaped(key.text)}", "", f"   {'; '.join([escaped(facts[0]), *facts[1:]])}.", ""]
 
 
 def keys_page() -> list[str]:
-    """API keys: what is advertised, on which plane, from which version on it is flexible."""
-    rows = []
+    """API keys: what is advertised, on which plane, from which version on it is flexible; then what is not served."""
+    rows, others = [], []
     for module in model.load():
         key = module.key
-        if key is None or key not in served.SERVED_NOW:
+        if key is None:
+            continue
+        source = importlib.import_module(f"pybroker.protocol.definitions.{module.name}")
+        if key not in served.SERVED_NOW:
+            others.append((str(key), source.NAME))
             continue
         low, high = served.RANGES[key]
         text = f"{low}-{high}" if low != high else str(low)
         if key == 0:
             text += f" (answered from {served.PRODUCE_SERVED_FROM})"
-        name = importlib.import_module(f"pybroker.protocol.definitions.{module.name}").NAME
-        rows.append((str(key), name, text, "data, in C" if key in served.DATA_PLANE else "control, in Python"))
+        flexible = source.REQUEST.flexible
+        place = f"csrc/api/{module.name}.c" if key in served.DATA_PLANE else f"pybroker/apis/{module.name}.py"
+        rows.append((str(key), source.NAME, text, "never" if flexible == "none" else f"from {flexible.rstrip('+')}", "data" if key in served.DATA_PLANE else "control", literal(place)))
     return [
         *heading("API keys and versions"),
-        "What ApiVersions lists. A key that has no handler is not listed, so that a client falls back or says what is missing.",
+        "What ApiVersions lists. Keys of the data plane are answered in C on the connection's loop, those of the control plane in Python. Flexible: with compact lengths and tagged fields.",
         "",
-        *table(("Key", "Name", "Versions", "Plane"), rows),
+        *table(("Key", "Name", "Versions", "Flexible", "Plane", "Handler"), rows),
+        "",
+        *heading("Defined and not served", "-"),
+        "These are not listed in ApiVersions, so that a client falls back or says what is missing. A request for one closes its connection.",
+        "",
+        *table(("Key", "Name"), others),
     ]
 
 
@@ -93,6 +120,36 @@ def errors_page() -> list[str]:
         "Kafka's codes. Retriable: the same request may succeed later. Refresh: the client should ask for metadata first.",
         "",
         *table(("Code", "Name", "Retriable", "Refresh"), rows),
+    ]
+
+
+def core_errors_page() -> list[str]:
+    """What log lines of the core call an error, and what a client is told of it."""
+    pattern = re.compile(r'^\s*X\((PB_E_\w+),\s*-\d+,\s*(-?\d+),\s*"([^"]+)"\)', re.MULTILINE)
+    names = {code: name for code, name, *_ in errors.ERRORS}
+    rows = [(literal(name), escaped(text), literal(names[int(code)])) for name, code, text in pattern.findall((SOURCES / "err.h").read_text())]
+    return [
+        *heading("Errors of the core"),
+        "As log lines of the core name them (``error=PB_E_IO``), and the Kafka error that a client gets when one reaches it.",
+        "",
+        *table(("Name", "Meaning", "Kafka's error"), rows),
+    ]
+
+
+def limits_page() -> list[str]:
+    """Bounds that are no config keys, each with the comment above it."""
+    rows, comment = [], ""
+    for block in re.findall(r"/\*(.*?)\*/|(PB_[A-Z0-9_]+)\s*=\s*([^,]+),", (SOURCES / "limits.h").read_text().partition("enum {")[2], re.DOTALL):
+        if block[0]:
+            comment = re.sub(r" \((?:[A-Z]\d\d(?:, )?)+\)", "", " ".join(re.sub(r"\n\s*\* ", "\n", block[0]).split()))
+        else:
+            rows.append((literal(block[1]), escaped(block[2].strip()), escaped(comment)))
+            comment = ""
+    return [
+        *heading("Bounds"),
+        "What the core holds at most where no config key says so, with the sum behind it. At a bound the broker stops reading or answers with an error; it does not grow.",
+        "",
+        *table(("Name", "Value", "Why"), rows, "30 15 55"),
     ]
 
 
@@ -119,7 +176,7 @@ def write(folder: Path) -> None:
     """All pages, into a folder that git does not keep."""
     folder.mkdir(parents=True, exist_ok=True)
     pages = {f"config-{kind}": config_page(kind) for kind in KINDS}
-    pages |= {"api-keys": keys_page(), "errors": errors_page(), "pybrokerd": command_page()}
+    pages |= {"api-keys": keys_page(), "errors": errors_page(), "core-errors": core_errors_page(), "limits": limits_page(), "pybrokerd": command_page()}
     for name, lines in pages.items():
         text = "\n".join(lines)
         path = folder / f"{name}.rst"

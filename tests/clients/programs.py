@@ -1,6 +1,7 @@
 """All clients by name: how each is built and started. A client whose tool is missing skips its tests and says which."""
 
 import os
+import re
 import subprocess
 from collections.abc import Callable
 from functools import cache
@@ -46,6 +47,15 @@ def _need(*tools: str) -> None:
             pytest.skip(f"{tool} is not installed")
 
 
+def _need_version(tool: str, *words: str, least: tuple[int, int]) -> None:
+    """Skip where the tool is older than what its client needs."""
+    text = subprocess.run([tool, *words], capture_output=True, text=True, timeout=60, check=True).stdout
+    match = re.search(r"(\d+)(?:\.(\d+))?", text)
+    assert match is not None, text
+    if (int(match[1]), int(match[2] or 0)) < least:
+        pytest.skip(f"{tool} is {match[0]}, and this client needs {least[0]}.{least[1]}")
+
+
 def _built(*words: str, cwd: Path, environment: dict[str, str] | None = None) -> None:
     done = subprocess.run(words, cwd=cwd, env={**os.environ, **(environment or {})}, capture_output=True, text=True, timeout=BUILD_S_MAX)
     assert done.returncode == 0, f"{' '.join(words)}\n{done.stdout[-4096:]}{done.stderr[-4096:]}"
@@ -83,16 +93,19 @@ def start_kcat(bootstrap: str, log_path: Path) -> Adapter:
 
 def start_kafkajs(bootstrap: str, log_path: Path) -> Adapter:
     _need("node", "npm")
+    _need_version("node", "--version", least=(14, 0))
     return KafkaJs(bootstrap, _kafkajs(), log_path)
 
 
 def start_java(bootstrap: str, log_path: Path) -> Adapter:
     _need("java", "javac", "mvn")
+    _need_version("javac", "-version", least=(17, 0))
     return JavaClients(bootstrap, _java(), log_path)
 
 
 def start_franz_go(bootstrap: str, log_path: Path) -> Adapter:
     _need("go")
+    _need_version("go", "env", "GOVERSION", least=(1, 21))                  # the first that fetches the version which go.mod asks for
     return FranzGo(bootstrap, _franz_go(), log_path)
 
 

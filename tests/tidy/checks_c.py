@@ -61,6 +61,7 @@ OF_SOCKETS: Final = frozenset(
 ALLOWED: Final[dict[tuple[str, str], str]] = {
     ("base/assert.c", "fprintf"): "the one line before the end",
     ("base/assert.c", "abort"): "the end",
+    ("base/assert.c", "stderr"): "where that line goes",
     ("broker/loop.c", "close"): "a socket on its way from loop to loop when there is no more room",
 }
 """Exceptions by file and call, with the reason."""
@@ -169,6 +170,42 @@ def symbols(library: Path) -> list[tuple[str, str, str, str]]:
             _, unit, name = parts[0].rsplit(":", 2)
             found.append((unit, name, parts[2], parts[6]))
     return found
+
+
+PURE: Final = frozenset(
+    "memchr memcmp memcpy memmove memset strchr strcmp strcspn strlen strncmp strrchr strspn strtol strtoll bsearch qsort snprintf vsnprintf".split()
+)
+"""What any folder may ask of libc: bytes in, bytes out."""
+
+OF_THE_COMPILER: Final = frozenset("_GLOBAL_OFFSET_TABLE_ __stack_chk_fail __errno_location __cpu_model __cpu_indicator_init getauxval __assert_fail".split())
+OF_NETWORK_ADDRESSES: Final = frozenset({"inet_ntop", "inet_pton", "htons", "ntohs", "htonl", "ntohl"})
+OF_LOCKS: Final = re.compile(r"pthread_(mutex|rwlock)_\w+")
+OF_CODECS: Final = re.compile(r"(ZSTD|LZ4F|snappy)_\w+|(inflate|deflate)\w*|crc32\w*")
+OF_SANITIZERS: Final = ("__asan", "__ubsan", "__sanitizer")
+
+
+def undefined(library: Path) -> list[tuple[str, str]]:
+    """(object, name) of what each object asks others for."""
+    done = subprocess.run(["nm", "--undefined-only", "-f", "posix", "-A", str(library)], capture_output=True, text=True, check=True)
+    return [(match[1], match[2]) for line in done.stdout.splitlines() if (match := re.match(r".*\[(.+?)\]: (\S+)", line))]
+
+
+def check_undefined(root: Path, library: Path) -> list[str]:
+    """What the objects of csrc ask libc and libraries for. Sees what check_calls cannot: a call by a macro, an address that is taken."""
+    places = {Path(place).with_suffix(".o").name: place for place, path in files(root) if path.suffix == ".c"}
+    wrong = []
+    for unit, name in undefined(library):
+        place = places.get(unit)
+        if place is None or name.startswith(("pb_", *OF_SANITIZERS)) or name in OF_THE_COMPILER or OF_LOCKS.fullmatch(name):
+            continue                                                        # generated code, or env_posix.c: the one place for all this
+        plain = re.sub(r"^__(\w+)_chk$", r"\1", name)
+        folder = place.split("/")[0]
+        if plain in PURE or (place, plain) in ALLOWED or (folder == "record" and OF_CODECS.fullmatch(plain)):
+            continue
+        if folder == "net" and plain in OF_SOCKETS | OF_NETWORK_ADDRESSES:
+            continue
+        wrong.append(f"csrc/{place}: needs {name}: {BANNED.get(plain, 'not among what the core may ask for')}")
+    return wrong
 
 
 def check_symbols(root: Path, library: Path) -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tidy import checks_c, checks_core, checks_protocol, checks_python, checks_text
+from tests.tidy import checks_c, checks_configs, checks_core, checks_docs, checks_protocol, checks_python, checks_text
 
 ROOT = Path(__file__).resolve().parents[2]
 LIBRARY = ROOT / "build" / "release" / "libpb.a"
@@ -29,6 +29,12 @@ CHECKS: list[Check] = [
     checks_python.check_logging,
     checks_python.check_sleeps,
     checks_protocol.check_served,
+    checks_configs.check_config_rows,
+    checks_configs.check_acted,
+    checks_configs.check_limits,
+    checks_docs.check_reference_pages,
+    checks_docs.check_places_named,
+    checks_docs.check_locks,
     checks_text.check_leftovers,
     checks_text.check_places,
     checks_text.check_reference,
@@ -47,6 +53,13 @@ def test_symbols_keep_the_rule() -> None:
     wrong = checks_c.check_symbols(ROOT, LIBRARY)
     assert not wrong, "\n" + "\n".join(wrong)
     assert len(checks_c.symbols(LIBRARY)) > 200                             # the table was read
+
+
+def test_objects_ask_for_nothing_but_what_they_may() -> None:
+    assert LIBRARY.exists(), "make builds it"
+    wrong = checks_c.check_undefined(ROOT, LIBRARY)
+    assert not wrong, "\n" + "\n".join(wrong)
+    assert len(checks_c.undefined(LIBRARY)) > 200                           # the table was read
 
 
 @pytest.mark.parametrize("words", [["ruff", "check", "."], ["mypy"]], ids=["ruff", "mypy"])
@@ -79,6 +92,40 @@ SERVED: ServedFiles = {
 
 def without(name: str) -> ServedFiles:
     return {place: text for place, text in SERVED.items() if place != name}
+
+
+
+def table(*rows: str, kind: str = "TOPIC") -> str:
+    return kind + ' = """\\\n' + "".join(f"{row}\n" for row in rows) + '"""\n'
+
+
+FLUSH = "flush.ms|l|1|0..|m|t|{}|log.flush.ms|Sync after this time."
+CONFIG: ServedFiles = {
+    "pybroker/broker/config_keys.py": table(FLUSH.format("+")),
+    "pybroker/broker/broker_config.py": 'def topic_settings(own):\n    return {"flush_ms": number("flush.ms", own)}\n',
+    "csrc/broker/broker.c": "*config = (struct c){\n    .flush_ms_max = s[PB_TOPIC_flush_ms],\n};\n",
+    "csrc/log/log.c": "int f(struct c *config) { return config->flush_ms_max == 3; }\n",
+}
+REFERENCE: ServedFiles = {
+    **{place: text for place, text in SERVED.items() if place.startswith("pybroker/protocol/definitions/served")},
+    "pybroker/protocol/definitions/k01_fetch.py": 'NAME = "Fetch"\n',
+    "pybroker/protocol/definitions/k03_metadata.py": 'NAME = "Metadata"\n',
+    "pybroker/protocol/definitions/errors.py": 'ERRORS = ((0, "NONE", False, False, "none"),)\n',
+    "pybroker/broker/config_keys.py": table(FLUSH.format("+")),
+    "csrc/base/limits.h": "enum {\n    PB_A_MAX = 3,\n};\n",
+}
+
+
+def reference(**pages: str) -> ServedFiles:
+    """REFERENCE, and a generator that writes these pages beside complete ones."""
+    rows = {
+        "api-keys": "   * - 1\n     - Fetch\n     - 4-18\n   * - 3\n     - Metadata\n     - 0-13\n",
+        "errors": "``NONE``",
+        "limits": "``PB_A_MAX``",
+        "config-topic": "``flush.ms``\n",
+        **{name.replace("_", "-"): text for name, text in pages.items()},
+    }
+    return {**REFERENCE, "docs/reference_pages.py": f"def write(folder):\n    for name, text in {rows!r}.items():\n        (folder / (name + '.rst')).write_text(text)\n"}
 
 
 PLANTED: list[tuple[Check, dict[str, str], str]] = [
@@ -147,6 +194,28 @@ PLANTED: list[tuple[Check, dict[str, str], str]] = [
     (checks_protocol.check_served, {**SERVED, "pybroker/apis/k11_join_group.py": ""}, "key 11: a handler, but"),
     (checks_protocol.check_served, {**SERVED, "pybroker/apis/k01_fetch.py": ""}, "key 1: handlers on both planes"),
     (checks_protocol.check_served, {**SERVED, "pybroker/protocol/definitions/k03_metadata.py": 'REQUEST = M("x", valid="0-9")\n'}, "key 3: served 0-13, defined 0-9"),
+    (checks_configs.check_config_rows, CONFIG, ""),
+    (checks_configs.check_config_rows, {"pybroker/broker/config_keys.py": table("a.b|l|1|0..|m|t|+|c.d|")}, "config_keys.py:2: a.b: no text"),
+    (checks_configs.check_config_rows, {"pybroker/broker/config_keys.py": table("a.b|l|1|0..|m|t|c.d|What it is for.")}, "a.b: not name|type"),
+    (checks_configs.check_config_rows, {"pybroker/broker/config_keys.py": table(FLUSH.format("+"), FLUSH.format("+"))}, "config_keys.py:3: flush.ms: twice"),
+    (checks_configs.check_acted, CONFIG, ""),
+    (checks_configs.check_acted, {**CONFIG, "csrc/log/log.c": "void f(struct c *config) { config->flush_ms_max = 3; }"}, "csrc never reads flush_ms"),
+    (checks_configs.check_acted, {**CONFIG, "csrc/broker/broker.c": ""}, "csrc never reads flush_ms"),
+    (checks_configs.check_acted, {**CONFIG, "csrc/broker/broker.c": "", "pybroker/broker/config_keys.py": table(FLUSH.format("-"))}, ""),
+    (checks_configs.check_acted, {**CONFIG, "pybroker/broker/config_keys.py": table("a.b|l|1|0..|m|t|+||What it is for.")}, "a.b says it is acted on, but nothing asks"),
+    (checks_configs.check_limits, {"csrc/base/limits.h": "enum {\n    PB_A_MAX = 3,\n};\n", "csrc/log/x.c": "int f(int a) { return a < PB_A_MAX; }"}, ""),
+    (checks_configs.check_limits, {"csrc/base/limits.h": "enum {\n    PB_A_MAX = 3,\n};\n", "csrc/log/x.c": "int f(int a) { return a < PB_A_MAX_OF; }"}, "limits.h:2: PB_A_MAX bounds nothing"),
+    (checks_docs.check_reference_pages, reference(), ""),
+    (checks_docs.check_reference_pages, reference(api_keys="   * - 1\n     - Fetch\n     - 4-18\n"), "no row for key 3, Metadata, versions 0-13"),
+    (checks_docs.check_reference_pages, reference(api_keys="   * - 1\n     - Fetch\n     - 4-17\n"), "no row for key 1"),
+    (checks_docs.check_reference_pages, reference(config_topic=""), "no entry for config key flush.ms"),
+    (checks_docs.check_reference_pages, reference(errors=""), "no row for error NONE"),
+    (checks_docs.check_reference_pages, reference(limits=""), "no row for the bound PB_A_MAX"),
+    (checks_docs.check_reference_pages, {**REFERENCE, "docs/reference_pages.py": "import nothing_like_it\n"}, "nothing_like_it"),
+    (checks_docs.check_places_named, {"README.md": "see `log/x.c` and `build/gen/y.c`", "csrc/log/x.c": ""}, ""),
+    (checks_docs.check_places_named, {"docs/design/x.rst": "\n``log/x.c``"}, "x.rst:2: there is no log/x.c"),
+    (checks_docs.check_locks, {"csrc/log/x.c": "struct x {\n    pthread_mutex_t lock;\n};\n", "docs/design/threads.rst": "``log/x.c``"}, ""),
+    (checks_docs.check_locks, {"csrc/log/x.c": "struct x {\n    pthread_mutex_t lock;\n};\n", "docs/design/threads.rst": "``log/y.c``"}, "x.c:2: a lock that"),
     (checks_text.check_leftovers, {"csrc/log/x.c": "/* done */"}, ""),
     (checks_text.check_leftovers, {"csrc/log/x.c": f"/* {LEFT}: later */"}, "x.c:1: left for later"),
     (checks_text.check_places, {"README.md": "see https://x.org/home/someone"}, ""),
@@ -196,4 +265,27 @@ def test_symbols_are_found(tmp_path: Path, code: str, says: str) -> None:
     subprocess.run([compiler, "-fPIC", "-c", "x.c", "-o", "x.o"], cwd=tmp_path, check=True)
     subprocess.run(["ar", "rcs", "x.a", "x.o"], cwd=tmp_path, check=True)
     wrong = "\n".join(checks_c.check_symbols(tmp_path, tmp_path / "x.a"))
+    assert says in wrong if says else wrong == ""
+
+
+@pytest.mark.parametrize(
+    ("place", "code", "says"),
+    [
+        ("csrc/log/x.c", "#include <string.h>\nvoid pb__x_y(char *a, char *b, unsigned long n) { memcpy(a, b, n); }", ""),
+        ("csrc/log/x.c", "#include <stdlib.h>\ntypedef void *(*f)(unsigned long);\nf pb__x_y(void) { return malloc; }", "csrc/log/x.c: needs malloc: memory"),
+        ("csrc/log/x.c", "#include <time.h>\n#define LATER() time(0)\nlong pb__x_y(void) { return LATER(); }", "csrc/log/x.c: needs time: a clock"),
+        ("csrc/log/x.c", "void ioperm_x(void);\nvoid pb__x_y(void) { ioperm_x(); }", "needs ioperm_x: not among"),
+        ("csrc/net/x.c", "int listen(int, int);\nint pb__x_y(void) { return listen(1, 2); }", ""),
+        ("csrc/api/x.c", "int listen(int, int);\nint pb__x_y(void) { return listen(1, 2); }", "csrc/api/x.c: needs listen"),
+        ("csrc/api/x.c", "void ZSTD_x(void);\nvoid pb__x_y(void) { ZSTD_x(); }", "csrc/api/x.c: needs ZSTD_x"),
+    ],
+    ids=["good", "address-taken", "by-macro", "unknown", "socket", "socket-elsewhere", "codec-elsewhere"],
+)
+def test_what_an_object_asks_for_is_found(tmp_path: Path, place: str, code: str, says: str) -> None:
+    source = tmp_path / place
+    source.parent.mkdir(parents=True)
+    source.write_text(code)
+    subprocess.run(["gcc", "-O1", "-fPIC", "-c", place, "-o", "x.o"], cwd=tmp_path, check=True)
+    subprocess.run(["ar", "rcs", "x.a", "x.o"], cwd=tmp_path, check=True)
+    wrong = "\n".join(checks_c.check_undefined(tmp_path, tmp_path / "x.a"))
     assert says in wrong if says else wrong == ""

@@ -1,5 +1,6 @@
 """kcat behind the scenarios: a run of the program for each group of records that its options can describe together, a run for each reading."""
 
+import json
 import os
 import select
 import subprocess
@@ -25,14 +26,14 @@ class Kcat(Adapter):
         return done.stdout
 
     def create(self, topic: str, partitions: int) -> int:
-        """kcat creates by asking for the topic's metadata (auto.create.topics.enable); it cannot say how many partitions."""
-        import json
-
-        self._run("-L", "-J", "-t", topic)
-        listing = json.loads(self._run("-L", "-J", "-t", topic))
-        [found] = listing["topics"]
-        assert "error" not in found, found
-        return len(found["partitions"])
+        """kcat creates by asking for the topic's metadata (auto.create.topics.enable); it cannot say how many partitions. A broker may answer that the topic is unknown
+        while it makes it (Apache Kafka does): kcat asks again."""
+        deadline = time.monotonic() + ANSWER_S_MAX
+        while True:
+            [found] = json.loads(self._run("-L", "-J", "-t", topic))["topics"]
+            if "error" not in found:
+                return len(found["partitions"])
+            assert found["error"] == "Broker: Unknown topic or partition" and time.monotonic() < deadline, found
 
     def write(self, topic: str, records: Sequence[Record], codec: Codec = "none", partition: int = 0) -> None:
         for (headers, without_key, without_value), group in groupby(records, lambda one: (one.headers, one.key is None, one.value is None)):
