@@ -18,6 +18,8 @@ struct pb_broker;
 struct pb_loop;
 struct pb_conn;
 struct pb_mail;
+struct pb_own_batch;
+struct pb_own_read;
 
 enum pb_events { PB_READABLE = 1, PB_WRITABLE = 2, PB_HANGUP = 4 };
 
@@ -48,6 +50,7 @@ struct pb_broker_options {
     X(connection_idle_ms_max, 600000)                                                                                                      \
     X(connections_max, 10000)                                                                                                              \
     X(connections_per_ip_max, 10000)                                                                                                       \
+    X(stranger_ms_max, 10000)                                                                                                              \
     X(receive_bytes_total_max, 512LL * 1024 * 1024)                                                                                        \
     X(fetch_bytes_max, 55 * 1024 * 1024)                                                                                                   \
     X(fetch_sessions_max, 1000)                                                                                                            \
@@ -156,7 +159,8 @@ int pb_broker_checkpoint(struct pb_broker *broker);                         /* a
 /* ---- loops */
 int pb_loop_new(struct pb_broker *broker, int32_t index, const struct pb_loop_ops *ops, struct pb_loop **loop_out);
 /* Take a listening socket (non-blocking) for loop 0; accepted connections are spread over all loops. fd is owned from here on. */
-int pb_loop_listen(struct pb_loop *loop, int fd, int32_t listener);
+/* asks_login: what comes in may only ask for versions and authenticate, in small frames and for stranger_ms_max, until pb_mail_trust. */
+int pb_loop_listen(struct pb_loop *loop, int fd, int32_t listener, bool asks_login);
 void pb_watch_ready(struct pb_loop *loop, void *owner, int events);         /* owner as given to watch_open */
 void pb_loop_on_turn_end(struct pb_loop *loop);                             /* after the readiness of one wake-up was handed over: appends, answers */
 void pb_loop_on_wake(struct pb_loop *loop);
@@ -186,6 +190,34 @@ struct pb_mail *pb_broker_take_mail(struct pb_broker *broker);
 void pb_mail_view(const struct pb_mail *mail, struct pb_mail_view *out);
 /* Answer: body is copied, header and length are added. mail is gone after it, whatever is returned. */
 int pb_mail_reply(struct pb_mail *mail, const uint8_t *body, size_t size_bytes);
+void pb_mail_trust(struct pb_mail *mail);                                   /* the connection has authenticated; holds once this mail is answered */
 void pb_mail_close(struct pb_mail *mail);                                   /* close the connection instead */
+
+/* ---- records of our own: control thread; reads on any thread */
+int pb_own_batch_new(struct pb_broker *broker, struct pb_own_batch **batch_out);
+void pb_own_batch_free(struct pb_own_batch *batch);                         /* one that is not appended; NULL is fine */
+/* A size of -1 is null. PB_E_NOMEM, PB_E_BATCH_TOO_LARGE. */
+int pb_own_batch_add(struct pb_own_batch *batch, const uint8_t *key, int32_t key_size, const uint8_t *value, int32_t value_size);
+/* Append it; it is taken in every case. 0: as durable as pybroker.flush.policy asks; 1: readable, and news with this ticket will tell when it is durable.
+ * Whatever pb__log_append returns, PB_E_UNKNOWN_TOPIC_ID, PB_E_INVALID_ARGUMENT (no record). */
+int pb_own_batch_append(struct pb_own_batch *batch, const uint8_t topic_id[16], int32_t partition, uint64_t ticket, int64_t *base_offset_out);
+
+/* APPENDED: id is the ticket, error 0 or why it never will be durable. GONE: the peer of connection `id` left while a request of its own waits for an answer. */
+enum pb_news_kind { PB_NEWS_APPENDED, PB_NEWS_GONE };
+struct pb_news { enum pb_news_kind kind; int error; uint64_t id; };
+/* 1: *out is filled, 0: there is none. Rings as mail does. */
+int pb_broker_take_news(struct pb_broker *broker, struct pb_news *out);
+
+struct pb_record_view {
+    int64_t offset, timestamp_ms, producer_id;
+    const uint8_t *key, *value;                                             /* lent until the next call; NULL: null */
+    int32_t key_size, value_size;                                           /* -1: null */
+    int16_t producer_epoch, attributes;                                     /* of the batch */
+};
+/* Whole batches from offset on, below the high watermark, about bytes_max of them, at least one if there is one. */
+int pb_own_read_new(struct pb_broker *broker, const uint8_t topic_id[16], int32_t partition, int64_t offset, int64_t bytes_max, struct pb_own_read **read_out);
+int pb_own_read_next(struct pb_own_read *read, struct pb_record_view *out);  /* 1: one more; 0: no more; PB_E_CORRUPT_BATCH and the like */
+int64_t pb_own_read_next_offset(const struct pb_own_read *read);            /* to go on from; the offset of the beginning: there was nothing */
+void pb_own_read_free(struct pb_own_read *read);
 
 #endif

@@ -120,7 +120,7 @@ int pb__offset_for_leader_epoch_handle(struct pb_api *api, struct pb_request *re
 int pb__api_versions_refuse(struct pb_api *api, struct pb_request *request);
 /* To the control plane. */
 int pb__mailbox_post(struct pb_api *api, struct pb_request *request);
-void pb__mailbox_cancel(struct pb_conn *conn);                               /* the connection is destroyed */
+void pb__mailbox_cancel(struct pb_api *api, struct pb_conn *conn);                               /* the connection is destroyed */
 
 /* ---- stage.c */
 /* Room for one more batch: flushes when there is none. */

@@ -1,5 +1,6 @@
 #include "api/api.h"
 #include "api/api_table.h"
+#include "api/mailbox.h"
 #include "base/assert.h"
 #include "base/err.h"
 
@@ -15,7 +16,9 @@ static pb_handler_fn handler_of(int16_t key) {
     }
 }
 
-enum { KEY_PRODUCE = 0, KEY_API_VERSIONS = 18 };
+enum { KEY_PRODUCE = 0, KEY_SASL_HANDSHAKE = 17, KEY_API_VERSIONS = 18, KEY_SASL_AUTHENTICATE = 36 };
+
+static bool is_for_strangers(int16_t key) { return key == KEY_API_VERSIONS || key == KEY_SASL_HANDSHAKE || key == KEY_SASL_AUTHENTICATE; }
 
 int pb__dispatch(void *context, struct pb_conn *conn, uint8_t *frame, int32_t size_bytes) {
     struct pb_api *api = context;
@@ -23,6 +26,7 @@ int pb__dispatch(void *context, struct pb_conn *conn, uint8_t *frame, int32_t si
     request.body = (struct pb_reader){ .pos = frame, .end = frame + size_bytes };
     int16_t key = pb__get_i16(frame), version = pb__get_i16(frame + 2);
     const struct pb_api_row *row = pb__api_row(key);
+    if (PB_UNLIKELY(conn->stranger) && !is_for_strangers(key)) return PB_E_NOT_AUTHENTICATED;
     if (row == NULL) return PB_E_VERSION;
     bool served = version >= row->served_min && version <= row->version_max;
     if (!served && key != KEY_API_VERSIONS) return PB_E_VERSION;
@@ -79,11 +83,14 @@ static void on_flush(void *context) {
     pb__purgatory_wake(api);
 }
 
-static void on_hang_up(void *context, struct pb_conn *conn) { pb__fetch_hang_up(context, conn); }
+static void on_hang_up(void *context, struct pb_conn *conn) {
+    pb__fetch_hang_up(context, conn);
+    pb__mailbox_hang_up(context, conn);
+}
 
 static void on_close(void *context, struct pb_conn *conn) {
     pb__fetch_cancel(context, conn);
-    pb__mailbox_cancel(conn);
+    pb__mailbox_cancel(context, conn);
 }
 
 int pb__api_init(struct pb_api *api, struct pb_api_shared *shared, const struct pb_net_ops *ops, struct pb_net_shared *net_shared, void (*notify)(void *), void *notify_context,

@@ -10,6 +10,7 @@ enum { HELD_FOR_MAIL = 2 };
 void pb__mailbox_init(struct pb_mailbox *mailbox) {
     *mailbox = (struct pb_mailbox){ 0 };
     pb__mpsc_init(&mailbox->posted);
+    pb__mpsc_init(&mailbox->gone);
 }
 
 static void mail_free(struct pb_mail *mail) {
@@ -56,8 +57,38 @@ int pb__mailbox_post(struct pb_api *api, struct pb_request *request) {
     return 0;
 }
 
-void pb__mailbox_cancel(struct pb_conn *conn) {
+/* A node of its own: the mail may be answered and freed before somebody reads of this. Without memory for it the answer is late, no more. */
+struct gone { struct pb_mpsc_node node; const struct pb_env *env; uint64_t connection_id; };
+
+void pb__mailbox_hang_up(struct pb_api *api, struct pb_conn *conn) {
     if (conn->request_kind != HELD_FOR_MAIL) return;
+    struct pb_mail *mail = conn->request_state;
+    struct gone *gone = mail->gone_told ? NULL : pb__env_alloc(api->env, sizeof *gone);
+    if (gone == NULL) return;
+    mail->gone_told = true;
+    *gone = (struct gone){ .env = api->env, .connection_id = conn->id };
+    struct pb_mailbox *mailbox = api->shared->mailbox;
+    if (pb__mpsc_push(&mailbox->gone, &gone->node)) mailbox->notify(mailbox->notify_context);
+}
+
+int pb__mailbox_take_gone(struct pb_mailbox *mailbox, uint64_t *connection_id_out) {
+    if (mailbox->gone_taken == NULL) mailbox->gone_taken = pb__mpsc_take_all(&mailbox->gone);
+    struct gone *gone = (struct gone *)(void *)mailbox->gone_taken;
+    if (gone == NULL) return 0;
+    mailbox->gone_taken = gone->node.next;
+    *connection_id_out = gone->connection_id;
+    pb__env_free(gone->env, gone);
+    return 1;
+}
+
+void pb__mailbox_drop_gone(struct pb_mailbox *mailbox) {
+    uint64_t connection_id;
+    while (pb__mailbox_take_gone(mailbox, &connection_id) > 0) continue;
+}
+
+void pb__mailbox_cancel(struct pb_api *api, struct pb_conn *conn) {
+    if (conn->request_kind != HELD_FOR_MAIL) return;
+    pb__mailbox_hang_up(api, conn);
     struct pb_mail *mail = conn->request_state;
     mail->conn = NULL;                                                      /* the reply stays the mail's: net/ leaves waiting ones alone */
 }
@@ -103,6 +134,7 @@ static void serve(struct pb_api *api, struct pb_mail *mail) {
     }
     pb__reply_ready(&api->net, reply);
     if (conn != NULL) {
+        if (mail->trust) pb__conn_trust(conn);
         conn->request_state = NULL;
         conn->request_kind = 0;
         pb__conn_release(conn);

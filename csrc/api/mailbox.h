@@ -12,6 +12,8 @@
 
 struct pb_mailbox {
     struct pb_mpsc posted;
+    struct pb_mpsc gone;                                                    /* connections whose peer left while a request of theirs was out */
+    struct pb_mpsc_node *gone_taken;
     struct pb_mpsc_node *taken;                                             /* control thread: what of the last take is left */
     _Atomic int64_t requests, bytes;
     void (*notify)(void *context);
@@ -26,7 +28,8 @@ struct pb_mail {
     struct pb_request_header header;                                        /* client_id points into frame */
     const uint8_t *body;
     int32_t body_size, frame_size, listener;
-    bool flexible, close;
+    bool flexible, close, trust;
+    bool gone_told;                                                         /* the loop's */
     uint64_t connection_id;
     int64_t received_ns;
     uint8_t *answer;                                                        /* whole reply, length prefix to be filled in; owned */
@@ -41,6 +44,11 @@ void pb__mailbox_init(struct pb_mailbox *mailbox);
 struct pb_mail *pb__mailbox_take(struct pb_mailbox *mailbox);
 /* The answer goes back to its loop; mail is given away. close: no answer, the connection ends. PB_E_NOMEM: closed as well. */
 int pb__mail_answer(struct pb_mail *mail, const uint8_t *body, size_t size_bytes, bool close);
+/* Loop: the peer of a connection left. Once for each mail that is out. */
+void pb__mailbox_hang_up(struct pb_api *api, struct pb_conn *conn);
+/* 1: *connection_id_out has gone; 0: none has. */
+int pb__mailbox_take_gone(struct pb_mailbox *mailbox, uint64_t *connection_id_out);
+void pb__mailbox_drop_gone(struct pb_mailbox *mailbox);
 /* Loop: answers that came back. */
 void pb__mailbox_serve(struct pb_api *api);
 /* Stopped: mails nobody will answer. */

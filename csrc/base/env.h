@@ -15,7 +15,7 @@
 
 enum pb_log_level { PB_LOG_DEBUG = 10, PB_LOG_INFO = 20, PB_LOG_WARNING = 30, PB_LOG_ERROR = 40 };
 
-/* How a file is opened. All are close-on-exec; created files are 0600, created directories 0700 (S04). */
+/* How a file is opened. All are close-on-exec; created files are 0600, created directories 0700. */
 enum pb_open_flags { PB_OPEN_READ = 1, PB_OPEN_WRITE = 2, PB_OPEN_CREATE = 4, PB_OPEN_TRUNCATE = 8, PB_OPEN_EXCLUSIVE = 16, PB_OPEN_DIRECTORY = 32 };
 
 enum pb_file_kind { PB_FILE_REGULAR = 1, PB_FILE_DIRECTORY = 2, PB_FILE_OTHER = 3 };

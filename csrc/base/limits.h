@@ -7,7 +7,7 @@
 #include <assert.h>
 
 enum {
-    /* One log line; a peer may cause ten a second at most (RELIABILITY D2). */
+    /* One log line; a peer may cause ten a second at most. */
     PB_LOG_LINE_BYTES_MAX = 1024,
 
     /* Loops: one thread each; 64 is far beyond what a 64-core machine needs for network work. */
@@ -30,8 +30,6 @@ enum {
     PB_CONN_IN_FLIGHT_MAX = 256,
     /* Memory that waits to be sent on one connection; reading stops above it. File slices count 0. */
     PB_CONN_OUT_BYTES_MAX = 1024 * 1024,
-    /* Frames served from one connection in one wake-up before others get their turn. */
-    PB_CONN_FRAMES_PER_WAKE_UP_MAX = 128,
     /* iovecs of one writev to a socket. */
     PB_SEND_IOVECS_MAX = 64,
     /* Slices below this are read and sent by writev, from it on by sendfile (measured break-even: copy 0.64 against sendfile 0.85
@@ -40,8 +38,11 @@ enum {
     /* One sendfile call: keeps one connection from holding a loop longer than about a millisecond. */
     PB_SENDFILE_BYTES_MAX = 1024 * 1024,
 
-    /* Before authentication (S03). */
-    PB_UNAUTHENTICATED_BYTES_MAX = 64 * 1024,
+    /* A connection that has yet to authenticate: its frames, its buffer and what waits to be sent to it. A SASL token is a few hundred bytes. */
+    PB_STRANGER_BYTES_MAX = 64 * 1024,
+
+    /* Lines a second that the log takes about the mistakes of one peer. */
+    PB_PEER_LOG_LINES_MAX = 10,
 
     /* Freed buffers that a loop keeps for the next frame, in all. */
     PB_LOOP_SPARE_BYTES_MAX = 4 * 1024 * 1024,
@@ -50,11 +51,14 @@ enum {
     PB_MAILBOX_REQUESTS_MAX = 16 * 1024,
     PB_MAILBOX_BYTES_MAX = 64 * 1024 * 1024,
 
+    /* One batch of our own records (coordinators): a group of a thousand members is a few MiB. Also what one such batch may unpack to. */
+    PB_OWN_BATCH_BYTES_MAX = 16 * 1024 * 1024,
+
     /* Topic name as Kafka limits it: 249 characters, so that "<topic>-<partition>" with a suffix is a file name. */
     PB_TOPIC_NAME_BYTES_MAX = 249,
     PB_PATH_BYTES_MAX = 1024,
 
-    /* Partitions named by one Produce, Fetch or ListOffsets request (W33, W39). */
+    /* Partitions named by one Produce, Fetch or ListOffsets request. */
     PB_REQUEST_PARTITIONS_MAX = 100000,
 };
 

@@ -31,6 +31,7 @@ void pb_broker_set(struct pb_broker *broker, enum pb_setting setting, int64_t va
         case PB_SETTING_receive_buffer_bytes: broker->net.receive_buffer_bytes = value; break;
         case PB_SETTING_connections_max: broker->connections_max = value; break;
         case PB_SETTING_connections_per_ip_max: broker->net.peers.per_address_max = value; break;
+        case PB_SETTING_stranger_ms_max: broker->net.stranger_ms_max = value; break;
         case PB_SETTING_fetch_bytes_max: broker->api.fetch_bytes_max = value; break;
         case PB_SETTING_fetch_sessions_max: broker->api.fetch_sessions_max = value; break;
         case PB_SETTING_flush_policy: broker->part.sync_before_ack = value != 0; break;
@@ -48,6 +49,8 @@ static int init(struct pb_broker *broker, const struct pb_broker_options *option
     if ((rc = pb__partition_map_init(&broker->map, &broker->part)) < 0) return rc;
     if ((rc = pb__session_cache_new(env, &broker->api.sessions)) < 0) return rc;
     pb__mailbox_init(&broker->mailbox);
+    pb__mpsc_init(&broker->news.ready);
+    pb__list_init(&broker->own_batches);
     pb__peers_init(&broker->net.peers, env);
     broker->api.env = env;
     broker->api.map = &broker->map;
@@ -80,6 +83,8 @@ int pb_broker_new(const struct pb_broker_options *options, struct pb_broker **br
 
 void pb_broker_free(struct pb_broker *broker) {
     if (broker == NULL) return;
+    if (broker->own_batches.next != NULL) pb__own_records_close(broker);
+    pb__mailbox_drop_gone(&broker->mailbox);
     if (broker->api.sessions != NULL) pb__session_cache_free(broker->api.sessions);
     if (broker->map.by_name != NULL) pb__partition_map_deinit(&broker->map);
     if (broker->part.log_dirs != NULL) pb__log_dirs_close(broker);
@@ -210,6 +215,8 @@ int pb_broker_checkpoint(struct pb_broker *broker) { return pb__log_dirs_checkpo
 void pb_broker_set_mail_notify(struct pb_broker *broker, void (*notify)(void *context), void *context) {
     broker->mailbox.notify = notify;
     broker->mailbox.notify_context = context;
+    broker->news.notify = notify;
+    broker->news.context = context;
 }
 
 struct pb_mail *pb_broker_take_mail(struct pb_broker *broker) { return pb__mailbox_take(&broker->mailbox); }
@@ -226,6 +233,8 @@ void pb_mail_view(const struct pb_mail *mail, struct pb_mail_view *out) {
 }
 
 int pb_mail_reply(struct pb_mail *mail, const uint8_t *body, size_t size_bytes) { return pb__mail_answer(mail, body, size_bytes, false); }
+
+void pb_mail_trust(struct pb_mail *mail) { mail->trust = true; }
 
 void pb_mail_close(struct pb_mail *mail) { (void)pb__mail_answer(mail, NULL, 0, true); }
 

@@ -25,6 +25,9 @@ struct pb_broker {
     struct pb_checkpointed *checkpointed;                                   /* in order of (topic, partition) */
     int32_t checkpointed_count, checkpointed_capacity;
     bool checkpointed_sorted;
+    struct pb_wake_queue news;                                              /* batches of our own that are durable now, or failed */
+    struct pb_mpsc_node *news_taken;
+    struct pb_list own_batches;                                             /* those that wait */
     _Atomic int64_t connections_max, producer_id_expiration_ms;
     _Atomic int64_t stat_refused;
     _Atomic uint32_t accept_next;
@@ -45,6 +48,9 @@ struct pb_loop {
     bool in_turn;                                                           /* the clock was read */
     bool closed;
 };
+
+/* broker/own_records.c: forget what waits; nothing syncs any more. */
+void pb__own_records_close(struct pb_broker *broker);
 
 /* broker/log_dirs.c: the directories of log.dirs: locks, clean marks, checkpoints. */
 int pb__log_dirs_open(struct pb_broker *broker, const struct pb_broker_options *options, int32_t *failed_dir_out);

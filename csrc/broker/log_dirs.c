@@ -77,7 +77,7 @@ static int read_checkpoint(struct pb_broker *broker, int32_t dir, const char *na
     if (rc < 0) return rc;
     rc = pb__checkpoint_read(broker->env, path, add_checkpointed, &reading);
     if (rc == PB_E_NOENT) return 0;
-    if (rc == PB_E_CORRUPT_FILE) {                                          /* derived data: recovery reads more instead (F05) */
+    if (rc == PB_E_CORRUPT_FILE) {                                          /* derived data: recovery reads more instead */
         pb__env_log(broker->env, PB_LOG_WARNING, "event=checkpoint-ignored path=%s", path);
         return 0;
     }

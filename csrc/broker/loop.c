@@ -79,8 +79,8 @@ static void adopt_all(struct pb_loop *loop) {
     }
 }
 
-int pb_loop_listen(struct pb_loop *loop, int fd, int32_t listener) {
-    if (loop->listener_count == PB_LISTENERS_MAX) {
+int pb_loop_listen(struct pb_loop *loop, int fd, int32_t listener, bool asks_login) {
+    if (loop->listener_count == PB_LISTENERS_MAX || listener < 0 || listener >= PB_LISTENERS_MAX) {
         close(fd);
         return PB_E_LIMIT;
     }
@@ -90,6 +90,8 @@ int pb_loop_listen(struct pb_loop *loop, int fd, int32_t listener) {
         return rc;
     }
     loop->listener_count++;
+    loop->broker->net.asks_login[listener] = asks_login;
+    loop->broker->net.has_strangers |= asks_login;
     return 0;
 }
 

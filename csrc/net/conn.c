@@ -14,6 +14,7 @@ int pb__net_init(struct pb_net *net, const struct pb_env *env, const struct pb_n
     net->conn_id_next = (uint64_t)loop_index + 1;
     net->conn_id_step = (uint64_t)loop_count;
     pb__list_init(&net->conns);
+    pb__list_init(&net->strangers);
     pb__list_init(&net->work);
     pb__list_init(&net->reply_pool);
     pb__list_init(&net->reply_chunks);
@@ -37,7 +38,7 @@ static void free_spare(struct pb_net *net) {
 }
 
 void pb__net_deinit(struct pb_net *net) {
-    PB_ASSERT(pb__list_is_empty(&net->conns) && net->stat_replies == 0);
+    PB_ASSERT(pb__list_is_empty(&net->conns) && pb__list_is_empty(&net->strangers) && net->stat_replies == 0);
     free_spare(net);
     for (struct pb_list *chunk; (chunk = pb__list_pop_front(&net->reply_chunks)) != NULL;) pb__env_free(net->env, chunk);
     pb__env_free(net->env, net->arena);
@@ -124,7 +125,8 @@ int pb__conn_new(struct pb_net *net, int fd, int32_t listener, struct pb_conn **
         return rc;
     }
     net->conn_id_next += net->conn_id_step;
-    pb__list_push_back(&net->conns, &conn->node);
+    conn->stranger = net->shared->asks_login[listener];
+    pb__list_push_back(conn->stranger ? &net->strangers : &net->conns, &conn->node);
     net->conn_count++;
     net->stat_accepted++;
     atomic_fetch_add_explicit(&net->shared->connections_open, 1, memory_order_relaxed);
@@ -161,18 +163,39 @@ void pb__conn_release(struct pb_conn *conn) {
     pb__conn_has_work(conn);
 }
 
+void pb__conn_touch(struct pb_conn *conn) {
+    if (conn->stranger) return;                                             /* its time counts from the beginning */
+    conn->active_ns = conn->net->now_ns;
+    pb__list_remove(&conn->node);
+    pb__list_push_back(&conn->net->conns, &conn->node);
+}
+
+void pb__conn_trust(struct pb_conn *conn) {
+    conn->stranger = false;
+    pb__conn_touch(conn);
+}
+
+static void log_failure(const struct pb_conn *conn, int error) {
+    char host[PB_ADDRESS_BYTES];
+    int32_t port;
+    if (!pb__peers_may_log(&conn->net->shared->peers, conn->peer, conn->net->now_ns)) return;
+    pb__conn_peer_address(conn, host, &port);
+    pb__env_log(conn->net->env, PB_LOG_WARNING, "event=connection-failed peer=%s port=%d error=%s", host, port, pb_error_name(error));
+}
+
 void pb__conn_fail(struct pb_conn *conn, int error) {
     if (conn->closing) return;
     conn->closing = true;
     if (error != PB_E_CLOSED) {
         conn->net->stat_failed++;
-        pb__env_log(conn->net->env, PB_LOG_DEBUG, "event=connection-failed connection=%llu error=%s", (unsigned long long)conn->id, pb_error_name(error));
+        log_failure(conn, error);
     }
     pb__conn_has_work(conn);
 }
 
 bool pb__conn_may_serve(const struct pb_conn *conn) {
-    return !conn->held && !conn->closing && !conn->dead && conn->in_flight < PB_CONN_IN_FLIGHT_MAX && conn->out_bytes < PB_CONN_OUT_BYTES_MAX;
+    return !conn->held && !conn->closing && !conn->dead && conn->in_flight < PB_CONN_IN_FLIGHT_MAX &&
+           conn->out_bytes < (conn->stranger ? PB_STRANGER_BYTES_MAX : PB_CONN_OUT_BYTES_MAX);
 }
 
 /* Readable is left armed while a connection is busy and taken away only when it fires then: most waits end before it does. */
@@ -259,16 +282,11 @@ static void drop_quiet_buffers(struct pb_net *net) {
 
 enum { EXPIRE_MS_MIN = 50, EXPIRE_MS_MAX = 60000 };
 
-int64_t pb__net_expire(struct pb_net *net) {
-    int64_t idle_ns_max = net->shared->connection_idle_ms_max * 1000000, next_ms = EXPIRE_MS_MAX;
-    if (idle_ns_max > 0) next_ms = pb__min_i64(next_ms, pb__max_i64(idle_ns_max / 4000000, EXPIRE_MS_MIN));   /* connections yet to come count too */
-    if (net->own_buffers > 0) drop_quiet_buffers(net);
-    free_spare(net);
-    if (net->own_buffers > 0) next_ms = pb__min_i64(next_ms, 1000);
-    if (idle_ns_max <= 0) return next_ms;
-    PB_LIST_EACH(node, &net->conns) {
+/* Close those of a list, in order of active_ns, whose time is over. Time until the next one's is, ms, at most next_ms. */
+static int64_t expire(struct pb_net *net, struct pb_list *conns, int64_t ns_max, int64_t next_ms) {
+    PB_LIST_EACH(node, conns) {
         struct pb_conn *conn = PB_LIST_ITEM(node, struct pb_conn, node);
-        int64_t left_ns = conn->active_ns + idle_ns_max - net->now_ns;
+        int64_t left_ns = conn->active_ns + ns_max - net->now_ns;
         if (left_ns > 0) return pb__min_i64(next_ms, left_ns / 1000000 + 1);
         if (conn->held) continue;                                           /* it waits for us, not we for it */
         conn->dead = true;
@@ -277,7 +295,21 @@ int64_t pb__net_expire(struct pb_net *net) {
     return next_ms;
 }
 
+/* How often to look, for connections yet to come count too. */
+static int64_t look_ms(int64_t ms_max) { return ms_max <= 0 ? EXPIRE_MS_MAX : pb__max_i64(ms_max / 4, EXPIRE_MS_MIN); }
+
+int64_t pb__net_expire(struct pb_net *net) {
+    struct pb_net_shared *shared = net->shared;
+    int64_t idle_ms_max = shared->connection_idle_ms_max, next_ms = pb__min_i64(EXPIRE_MS_MAX, look_ms(idle_ms_max));
+    if (net->own_buffers > 0) drop_quiet_buffers(net);
+    free_spare(net);
+    if (net->own_buffers > 0) next_ms = pb__min_i64(next_ms, 1000);
+    if (shared->has_strangers) next_ms = expire(net, &net->strangers, shared->stranger_ms_max * 1000000, pb__min_i64(next_ms, look_ms(shared->stranger_ms_max)));
+    return idle_ms_max > 0 ? expire(net, &net->conns, idle_ms_max * 1000000, next_ms) : next_ms;
+}
+
 void pb__net_close_all(struct pb_net *net) {
+    while (!pb__list_is_empty(&net->strangers)) destroy(PB_LIST_ITEM(net->strangers.next, struct pb_conn, node));
     PB_LIST_EACH(node, &net->conns) {
         struct pb_conn *conn = PB_LIST_ITEM(node, struct pb_conn, node);
         if (!conn->dead && !pb__list_is_empty(&conn->replies)) pb__conn_send(conn);   /* what is ready may still leave */

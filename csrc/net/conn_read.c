@@ -8,18 +8,11 @@
 enum { FRAME_PREFIX_BYTES = 4, FRAME_BYTES_MIN = 8 /* key, version, correlation id */ };
 
 /* Length of the frame that begins at bytes, prefix included, or PB_E_FRAME_*. */
-static int64_t frame_bytes(const struct pb_net *net, const uint8_t *bytes) {
+static int64_t frame_bytes(const struct pb_conn *conn, const uint8_t *bytes) {
     int32_t length = pb__get_i32(bytes);
     if (length < FRAME_BYTES_MIN) return PB_E_FRAME_INVALID;
-    if (length > net->shared->request_bytes_max) return PB_E_FRAME_TOO_LARGE;
+    if (length > (conn->stranger ? PB_STRANGER_BYTES_MAX : conn->net->shared->request_bytes_max)) return PB_E_FRAME_TOO_LARGE;
     return (int64_t)length + FRAME_PREFIX_BYTES;
-}
-
-/* Alive: the idle limit counts from the last whole request, so that a byte now and then does not hold a connection. */
-static void touch(struct pb_conn *conn) {
-    conn->active_ns = conn->net->now_ns;
-    pb__list_remove(&conn->node);
-    pb__list_push_back(&conn->net->conns, &conn->node);
 }
 
 /* Serve the whole frames in [bytes, +size). Returns how many bytes were used. */
@@ -27,14 +20,14 @@ static size_t serve(struct pb_conn *conn, uint8_t *bytes, size_t size_bytes) {
     struct pb_net *net = conn->net;
     size_t at = 0;
     while (size_bytes - at >= FRAME_PREFIX_BYTES && pb__conn_may_serve(conn)) {
-        int64_t frame = frame_bytes(net, bytes + at);
+        int64_t frame = frame_bytes(conn, bytes + at);
         if (frame < 0) {
             pb__conn_fail(conn, (int)frame);
             break;
         }
         if ((size_t)frame > size_bytes - at) break;
         conn->big = frame > PB_CONN_BIG_FRAME_BYTES;
-        touch(conn);
+        pb__conn_touch(conn);
         net->input_lent = true;
         int rc = net->up.on_request(net->up.context, conn, bytes + at + FRAME_PREFIX_BYTES, (int32_t)(frame - FRAME_PREFIX_BYTES));
         at += (size_t)frame;
@@ -101,7 +94,8 @@ static void receive_into_arena(struct pb_conn *conn) {
     uint8_t *start = net->arena + net->arena_used;
     size_t room = PB_LOOP_ARENA_BYTES - net->arena_used, had = conn->in_size;
     PB_ASSERT(room >= had + PB_LOOP_RECV_BYTES_MIN);
-    size_t want = room - had < PB_LOOP_ARENA_BYTES / 2 ? room - had : PB_LOOP_ARENA_BYTES / 2;
+    size_t most = conn->stranger ? PB_STRANGER_BYTES_MAX + FRAME_PREFIX_BYTES - had : PB_LOOP_ARENA_BYTES / 2;
+    size_t want = room - had < most ? room - had : most;
     int64_t rc = conn->transport->receive(conn->transport_state, conn->fd, start + had, want);
     if (rc < 0) {
         receive_failed(conn, rc);
@@ -120,7 +114,7 @@ static void receive_into_arena(struct pb_conn *conn) {
 /* How much room the next receive of a big frame gets: never past the frame's end, and at most twice what has arrived. */
 static int64_t big_want(struct pb_conn *conn) {
     if (conn->in_size < FRAME_PREFIX_BYTES) return PB_LOOP_RECV_BYTES_MIN;
-    int64_t frame = frame_bytes(conn->net, conn->in);
+    int64_t frame = frame_bytes(conn, conn->in);
     if (frame < 0) return frame;
     int64_t left = frame - conn->in_size, room = (int64_t)conn->in_capacity - conn->in_size;
     return pb__min_i64(left, pb__max_i64(room, pb__max_i64(conn->in_size, PB_LOOP_RECV_BYTES_MIN)));
@@ -158,7 +152,7 @@ bool pb__conn_serve_buffered(struct pb_conn *conn) {
 void pb__conn_receive(struct pb_conn *conn) {
     bool big = conn->big && conn->in_size == 0;
     if (conn->in_size >= FRAME_PREFIX_BYTES) {
-        int64_t frame = frame_bytes(conn->net, conn->in);
+        int64_t frame = frame_bytes(conn, conn->in);
         if (frame >= 0 && frame <= conn->in_size) {                         /* whole frames wait: they come first */
             pb__conn_serve_buffered(conn);
             return;

@@ -29,7 +29,7 @@ static bool load_slice(struct pb_conn *conn, struct load *load, struct pb_reply_
     bool whole = size_bytes <= room;
     if (!whole) size_bytes = room;
     int64_t got = size_bytes == 0 ? 0 : net->env->file_pread(net->env->context, cut->slice.fd, net->scratch + load->scratch_used, size_bytes, cut->slice.pos);
-    if (got < 0 || (size_t)got < size_bytes) {                              /* file cut or damaged under us: the reply cannot be kept (F13) */
+    if (got < 0 || (size_t)got < size_bytes) {                              /* file cut or damaged under us: the reply cannot be kept */
         conn->dead = true;
         return false;
     }
@@ -123,7 +123,7 @@ static bool send_step(struct pb_conn *conn, int64_t *file_bytes_left) {
         conn->dead = true;
         return false;
     }
-    conn->active_ns = conn->net->now_ns;
+    pb__conn_touch(conn);
     conn->net->stat_bytes_out += rc;
     advance(conn, rc);
     if (rc < want) {                      /* the socket took a part: it is full */

@@ -48,6 +48,9 @@ struct pb_net_upcalls {
 
 /* Limits and counters shared by the loops of a broker. */
 struct pb_net_shared {
+    _Atomic int64_t stranger_ms_max;
+    bool asks_login[PB_LISTENERS_MAX];                                      /* by listener: connections begin as strangers. Set before the loops run */
+    bool has_strangers;                                                     /* some listener does */
     _Atomic int64_t request_bytes_max, connection_idle_ms_max, receive_bytes_total_max, send_buffer_bytes, receive_buffer_bytes;
     _Atomic int64_t receive_bytes_held;
     _Atomic int32_t connections_open;
@@ -77,7 +80,7 @@ struct pb_watched { void (*on_ready)(void *owner, int events); };
 
 struct pb_conn {
     struct pb_watched watched;                                              /* first */
-    struct pb_list node;                                                    /* net->conns, least recently active first */
+    struct pb_list node;                                                    /* net->conns, least recently active first; a stranger: net->strangers, oldest first */
     struct pb_list work_node;                                               /* net->work when something is to be done at the end of the turn */
     struct pb_net *net;
     void *watch;
@@ -101,6 +104,7 @@ struct pb_conn {
     bool closing;                                                           /* destroy when the queue has left */
     bool dead;                                                              /* destroy at the end of the turn whatever waits */
     bool send_blocked;                                                      /* the socket is full */
+    bool stranger;                                                          /* has yet to authenticate: small frames, few keys, little time */
 };
 
 enum { PB_SPARE_CLASSES = 10, PB_SPARE_CLASS0_BYTES = 4096 };               /* 4 KiB … 2 MiB */
@@ -114,7 +118,7 @@ struct pb_net {
     size_t arena_used;
     bool input_lent;                                                        /* frames in arena or `in` buffers are lent until on_flush */
     uint8_t *scratch;                                                       /* small slices on their way out */
-    struct pb_list conns, work;
+    struct pb_list conns, strangers, work;
     struct pb_list reply_pool;
     struct pb_list reply_chunks;                                            /* memory of the pool */
     void *spare[PB_SPARE_CLASSES];
@@ -133,6 +137,8 @@ void pb__net_deinit(struct pb_net *net);                                    /* a
 
 /* A connected socket becomes a connection; fd is taken in every case. */
 int pb__conn_new(struct pb_net *net, int fd, int32_t listener, struct pb_conn **conn_out);
+/* Authenticated: no stranger any more. */
+void pb__conn_trust(struct pb_conn *conn);
 /* No further request is served until pb__conn_release. */
 static inline void pb__conn_hold(struct pb_conn *conn) { conn->held = true; }
 void pb__conn_release(struct pb_conn *conn);
@@ -184,6 +190,8 @@ void pb__listener_close(struct pb_listener *listener);
 int64_t pb__listener_tick(struct pb_listener *listener);
 
 /* net/conn_read.c, conn_write.c: between the files of this folder only. */
+/* Alive. The idle limit counts from the last whole request received or bytes sent, so that a byte now and then does not hold a connection. */
+void pb__conn_touch(struct pb_conn *conn);
 void pb__conn_receive(struct pb_conn *conn);
 bool pb__conn_serve_buffered(struct pb_conn *conn);                          /* true: something was served */
 void pb__conn_drop_in(struct pb_conn *conn);

@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "base/err.h"
+#include "base/limits.h"
 
 void pb__peers_init(struct pb_peers *peers, const struct pb_env *env) {
     *peers = (struct pb_peers){ .env = env };
@@ -63,6 +64,19 @@ int pb__peers_add(struct pb_peers *peers, int fd, struct pb_peer **peer_out) {
     }
     pthread_mutex_unlock(&peers->lock);
     return rc;
+}
+
+bool pb__peers_may_log(struct pb_peers *peers, struct pb_peer *peer, int64_t now_ns) {
+    if (peer == NULL) return true;
+    pthread_mutex_lock(&peers->lock);
+    if (now_ns - peer->second_ns >= 1000000000) {
+        peer->second_ns = now_ns;
+        peer->lines = 0;
+    }
+    bool may = peer->lines < PB_PEER_LOG_LINES_MAX;
+    peer->lines += may;
+    pthread_mutex_unlock(&peers->lock);
+    return may;
 }
 
 void pb__peers_drop(struct pb_peers *peers, struct pb_peer *peer) {

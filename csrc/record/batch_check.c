@@ -81,8 +81,7 @@ int pb__batch_check(struct pb_batch *batch, const struct pb_batch_rules *rules, 
     bool changed = false;
     if (rules->codec_wanted >= 0 && rules->codec_wanted != (int8_t)pb__batch_codec(batch)) {
         if ((rc = pb__batch_recompress(batch, rules, workspace)) < 0) return fail(fault, rc, "record batch cannot be compressed as the topic wants");
-        if (batch->base_offset != 0) return fail(fault, PB_E_INVALID_RECORD, "base offset of a client's batch is not 0");
-    if (batch->size_bytes > rules->batch_bytes_max) return fail(fault, PB_E_BATCH_TOO_LARGE, "record batch is larger than max.message.bytes once compressed anew");
+        if (batch->size_bytes > rules->batch_bytes_max) return fail(fault, PB_E_BATCH_TOO_LARGE, "record batch is larger than max.message.bytes once compressed anew");
         changed = true;
     }
     if (batch->attributes & PB_ATTRIBUTE_LOG_APPEND_TIME && !rules->log_append_time) {

@@ -197,14 +197,14 @@ cdef class Core:
                     raise OSError(f"event loop {i} cannot be made: no memory or no descriptors")
         return 0
 
-    def listen(self, int fd):
+    def listen(self, int fd, *, bint asks_login=False):
         """Accept on a listening, non-blocking socket, whose descriptor the core owns from here on. Returns the listener's index. Before ``start``."""
         cdef int rc
         self.need_broker()
         if self.started:
             raise RuntimeError("listeners are opened before start")
         self.make_loops()
-        rc = pb.pb_loop_listen(self.loops[0].loop, fd, self.listener_count)
+        rc = pb.pb_loop_listen(self.loops[0].loop, fd, self.listener_count, asks_login)
         check(rc, "listener")
         self.listener_count += 1
         return self.listener_count - 1
@@ -236,6 +236,50 @@ cdef class Core:
         door_ring(&self.door)                               # there may be more
         return requests
 
+    def append(self, bytes topic_id, int partition, records, uint64_t ticket):
+        """Append records of our own as one batch; see core.pyi."""
+        cdef pb.pb_own_batch* batch
+        cdef const uint8_t* id_bytes = topic_id
+        cdef int64_t base_offset = -1
+        cdef int rc
+        self.need_broker()
+        if len(topic_id) != 16:
+            raise ValueError("a topic id has 16 bytes")
+        batch = own_batch_of(self.broker, records)
+        with nogil:
+            rc = pb.pb_own_batch_append(batch, id_bytes, partition, ticket, &base_offset)
+        check(rc, f"partition {partition}")
+        return base_offset, rc == 0
+
+    def read(self, bytes topic_id, int partition, int64_t offset, int64_t bytes_max):
+        """Records from an offset on; see core.pyi."""
+        cdef pb.pb_own_read* read_ = NULL
+        cdef const uint8_t* id_bytes = topic_id
+        cdef int rc
+        self.need_broker()
+        if len(topic_id) != 16:
+            raise ValueError("a topic id has 16 bytes")
+        with nogil:
+            rc = pb.pb_own_read_new(self.broker, id_bytes, partition, offset, bytes_max, &read_)
+        check(rc, f"partition {partition}")
+        try:
+            records = records_of(read_)
+            return records, pb.pb_own_read_next_offset(read_)
+        finally:
+            pb.pb_own_read_free(read_)
+
+    def take_news(self):
+        """What became of appends, and which connections have gone: two lists; see core.pyi."""
+        cdef pb.pb_news news
+        cdef list appended = [], gone = []
+        self.need_broker()
+        while pb.pb_broker_take_news(self.broker, &news) > 0:
+            if news.kind == pb.PB_NEWS_APPENDED:
+                appended.append((news.id, None if news.error == 0 else CoreError(news.error)))
+            else:
+                gone.append(news.id)
+        return appended, gone
+
     def stop(self):
         """Clean stop; see core.pyi. Blocks without the GIL."""
         cdef int rc
@@ -244,6 +288,7 @@ cdef class Core:
         self.stopped = True
         self.join_loops()
         with nogil:
+            pb.pb_env_posix_deinit(&self.env)           # a sync under way ends first: a log is closed by one thread
             rc = pb.pb_broker_close_logs(self.broker)
         check(rc, "logs were not all closed cleanly")
 

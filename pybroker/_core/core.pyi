@@ -4,7 +4,7 @@ Threads: every method here belongs to the control thread (the one that runs asyn
 they have for the control plane lies in the mailbox, whose file descriptor becomes readable.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 class CoreError(Exception):
     """An error of the C core. ``name`` is its PB_E_* name, ``code`` the Kafka error code a client would be told."""
@@ -35,8 +35,13 @@ class Request:
     """Monotonic clock when its last byte was read."""
     def reply(self, body: bytes | bytearray | memoryview) -> None:
         """Send the response. ``body`` begins after the response header, which the core adds by key and version."""
+    def trust(self) -> None:
+        """The connection has authenticated. Holds once this request is answered."""
     def close(self) -> None:
         """Close the connection without an answer, as Kafka does for requests it cannot parse."""
+
+Record = tuple[int, int, bytes | None, bytes | None, int, int, int]
+"""Offset, timestamp (ms), key, value; then of its batch: producer id (-1: none), producer epoch, attributes."""
 
 class PartitionInfo:
     """Offsets and sizes of one partition at one moment."""
@@ -95,12 +100,26 @@ class Core:
         """Open every log that was not closed cleanly: share ``part`` of ``parts`` (several threads may work at it: the GIL is not held). After put_topic of all, before start."""
     def partition(self, topic_id: bytes, partition: int) -> PartitionInfo:
         """Raises CoreError for an unknown one; an off-line one says so in ``offline``."""
-    def listen(self, fd: int) -> int:
-        """Accept on a listening, non-blocking socket whose descriptor the core owns from here on (close nothing after it). Before ``start``. Returns the listener's index."""
+    def listen(self, fd: int, *, asks_login: bool = False) -> int:
+        """Accept on a listening, non-blocking socket whose descriptor the core owns from here on (close nothing after it). Before ``start``. Returns the listener's index.
+
+        asks_login: until ``Request.trust`` a connection may send ApiVersions, SaslHandshake and SaslAuthenticate only, frames of at most 64 KiB, and is closed after
+        ``stranger_ms_max`` (10 s).
+        """
     def start(self) -> None:
         """Start the loop threads: from now on clients are served."""
     def take(self, limit: int = 256) -> list[Request]:
         """Requests that wait, oldest first; also delivers log lines."""
+    def append(self, topic_id: bytes, partition: int, records: Iterable[tuple[bytes, bytes | None]], ticket: int) -> tuple[int, bool]:
+        """Append records of our own to an internal topic as one batch; value None is a tombstone. Returns the base offset, and whether they are as durable as
+        pybroker.flush.policy asks already; if not, ``take_news`` tells with this ticket (0 and above). Control thread. Raises CoreError, MemoryError; nothing is written then.
+        """
+    def read(self, topic_id: bytes, partition: int, offset: int, bytes_max: int) -> tuple[list[Record], int]:
+        """Records from ``offset`` on, below the high watermark, about ``bytes_max`` of them but at least one batch, and the offset to go on from (``offset`` itself: nothing is there).
+        Any thread. Raises CoreError."""
+    def take_news(self) -> tuple[list[tuple[int, CoreError | None]], list[int]]:
+        """Appends whose outcome is known now: (ticket, error or None). Ids of connections whose peer has left while a request of theirs waits for its answer.
+        The mailbox rings for these too. Control thread."""
     def stop(self) -> None:
         """Clean stop: no new connections, waiting requests answered or dropped, loops joined, logs flushed and synced, checkpoints and clean mark written.
         May be called twice. Blocks (call it from a thread to keep asyncio alive: it is safe there)."""

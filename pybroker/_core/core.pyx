@@ -25,4 +25,5 @@ cdef void block_signals() noexcept nogil:
 include "errors.pyx"
 include "loop.pyx"
 include "mailbox.pyx"
+include "records.pyx"
 include "broker.pyx"

@@ -138,6 +138,11 @@ cdef class Request:
         self.mail = NULL
         check(pb.pb_mail_reply(mail, <const unsigned char*>&view[0] if view.shape[0] else NULL, <size_t>view.shape[0]))
 
+    def trust(self):
+        """The connection has authenticated; holds once this request is answered."""
+        if self.mail != NULL:
+            pb.pb_mail_trust(self.mail)
+
     def close(self):
         """Close the connection without an answer."""
         if self.mail != NULL:

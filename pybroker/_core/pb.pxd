@@ -108,7 +108,7 @@ cdef extern from "pb.h" nogil:
     int pb_broker_checkpoint(pb_broker* broker)
 
     int pb_loop_new(pb_broker* broker, int32_t index, const pb_loop_ops* ops, pb_loop** loop_out)
-    int pb_loop_listen(pb_loop* loop, int fd, int32_t listener)
+    int pb_loop_listen(pb_loop* loop, int fd, int32_t listener, bint asks_login)
     void pb_watch_ready(pb_loop* loop, void* owner, int events)
     void pb_loop_on_turn_end(pb_loop* loop)
     void pb_loop_on_wake(pb_loop* loop)
@@ -120,4 +120,36 @@ cdef extern from "pb.h" nogil:
     pb_mail* pb_broker_take_mail(pb_broker* broker)
     void pb_mail_view_ "pb_mail_view"(const pb_mail* mail, pb_mail_view* out)
     int pb_mail_reply(pb_mail* mail, const uint8_t* body, size_t size_bytes)
+    void pb_mail_trust(pb_mail* mail)
+
+    cdef struct pb_own_batch
+    cdef struct pb_own_read
+    cdef enum pb_news_kind:
+        PB_NEWS_APPENDED
+        PB_NEWS_GONE
+    cdef struct pb_news:
+        pb_news_kind kind
+        int error
+        uint64_t id
+    cdef struct pb_record_view:
+        int64_t offset
+        int64_t timestamp_ms
+        int64_t producer_id
+        const uint8_t* key
+        const uint8_t* value
+        int32_t key_size
+        int32_t value_size
+        int16_t producer_epoch
+        int16_t attributes
+
+    int pb_own_batch_new(pb_broker* broker, pb_own_batch** batch_out)
+    void pb_own_batch_free(pb_own_batch* batch)
+    int pb_own_batch_add(pb_own_batch* batch, const uint8_t* key, int32_t key_size, const uint8_t* value, int32_t value_size)
+    int pb_own_batch_append(pb_own_batch* batch, const uint8_t* topic_id, int32_t partition, uint64_t ticket, int64_t* base_offset_out)
+    int pb_broker_take_news(pb_broker* broker, pb_news* out)
+    int pb_own_read_new(pb_broker* broker, const uint8_t* topic_id, int32_t partition, int64_t offset, int64_t bytes_max, pb_own_read** read_out)
+    int pb_own_read_next(pb_own_read* read, pb_record_view* out)
+    int64_t pb_own_read_next_offset(const pb_own_read* read)
+    void pb_own_read_free(pb_own_read* read)
+
     void pb_mail_close(pb_mail* mail)

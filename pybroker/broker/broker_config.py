@@ -174,7 +174,7 @@ class BrokerConfig:
             raise ConfigError(f"{self._place(name)}{name}: {error}") from None
 
     def _check_open(self, listener: Listener) -> None:
-        """S01: an address that other machines reach, without a login, takes an explicit word."""
+        """An address that other machines reach, without a login, takes an explicit word."""
         where = self._place("listeners")
         if listener.protocol != "PLAINTEXT":
             raise ConfigError(f"{where}listeners: {listener}: {listener.protocol} is not built into this version; only PLAINTEXT is")
@@ -242,7 +242,7 @@ class BrokerConfig:
         return setting.text.strip() if setting else None
 
     def check_dynamic(self, changed: Mapping[str, str], *, for_all: bool) -> None:
-        """Whether a dynamic layer (all keys it will then hold) may become effective. Raises ConfigError (K08)."""
+        """Whether a dynamic layer (all keys it will then hold) may become effective. Raises ConfigError."""
         for name, text in changed.items():
             key = find("broker", name)
             if key.update == "r" or name in RESTART_KEYS:
@@ -503,7 +503,7 @@ _PAIRS_WHEN_SET = (                                         # the same, where bo
 
 
 def check_pairs(value: Callable[[str], Value], is_set: Callable[[str], bool], place: Callable[[str], str]) -> None:
-    """Values that contradict each other (K03). Raises ConfigError."""
+    """Values that contradict each other. Raises ConfigError."""
 
     def integer(name: str) -> int:
         number = value(name)

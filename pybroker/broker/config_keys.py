@@ -33,7 +33,7 @@ alter.log.dirs.replication.quota.window.size.seconds|i|1|1..|l|r|-|Length of one
 authorizer.class.name|s|||l|r|-|Java class of the authorizer. Plugins take its place here.
 auto.create.topics.enable|b|true||h|r|+|Create a topic when a client asks for metadata of a name that does not exist.
 auto.leader.rebalance.enable|b|true||h|r|-|Give leadership back to the preferred replica in the background.
-background.threads|i|4|1..|h|c|+|Threads for work off the event loops: syncing, opening logs, cold reads. Read at start.
+background.threads|i|4|1..|h|c|+|Threads for work off the event loops: syncing, removing files. Read at start.
 broker.heartbeat.interval.ms|i|2000||m|r|-|Time between heartbeats from broker to controller.
 broker.id|i|-1||h|r|+|Older name of node.id. -1: not set.
 broker.rack|s|~||m|r|+|Name of the rack that this broker stands in; told to clients.

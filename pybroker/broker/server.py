@@ -241,7 +241,7 @@ class Server:
             logs.set_level(self.config.text("pybroker.log.level") or "info")
 
     def reload(self, settings: Mapping[str, Setting]) -> None:
-        """Take newly read static settings (K10). Raises ConfigError, and then nothing has changed."""
+        """Take newly read static settings. Raises ConfigError, and then nothing has changed."""
         changed, fixed = self.config.reload(settings)
         if fixed:
             log.warning("keys that need a restart are unchanged", extra={"keys": ",".join(fixed)})

@@ -6,7 +6,6 @@ The core runs inside of this process, so that the test can hold the GIL against 
 import ctypes
 import json
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -15,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.seam.cores import assert_idle, listen, make_core, wait_mailbox
 from tests.support.client import Client, batch
 
-core_module = pytest.importorskip("pybroker._core.core", reason="the core is not built")
 STOP_WITH_WAITING_REQUESTS = """
 import os, select, socket, sys
 sys.path.insert(0, os.getcwd())
@@ -40,32 +39,17 @@ print("stopped")
 """
 HOLD_S = 1.0
 REQUEST_MS_MAX = 100.0
-TOPIC_ID = b"\x01" * 16
-SETTINGS = {
-    **dict.fromkeys(core_module.TOPIC_SETTINGS, 0),
-    "batch_bytes_max": 1 << 20, "decompressed_bytes_max": 1 << 26, "timestamp_before_max_ms": 2**63 - 1, "timestamp_after_max_ms": 2**63 - 1, "codec_wanted": -1,
-    "segment_bytes": 1 << 30, "segment_ms": 2**62, "segment_index_bytes": 1 << 20, "index_interval_bytes": 4096, "flush_messages": 2**63 - 1, "flush_ms": 2**63 - 1,
-    "producer_id_expiration_ms": 86400000,
-}  # fmt: skip
 
 
 @pytest.fixture
 def core(tmp_path: Path) -> Iterator[tuple[object, int]]:
     """A core with one topic, serving on a port; its counters of what waits must be back at 0 in the end."""
-    made = core_module.Core(node_id=1, loops=2, log_dirs=[str(tmp_path)], workers=2, open_segments_max=100, on_log=lambda level, line: None)
-    made.configure(flush_policy=0)
-    listener = socket.create_server(("127.0.0.1", 0))
-    listener.setblocking(False)
-    port = listener.getsockname()[1]
-    made.put_topic(TOPIC_ID, "seam", [(0, 0, 0)], SETTINGS)
-    made.listen(listener.detach())
+    made = make_core(tmp_path)
+    port = listen(made)
     made.start()
     yield made, port
     made.stop()
-    stats = made.stats()
-    assert {name: stats[name] for name in ("connections_open", "replies_waiting", "fetches_waiting", "produces_waiting", "files_pinned", "receive_bytes_held")} == dict.fromkeys(
-        ("connections_open", "replies_waiting", "fetches_waiting", "produces_waiting", "files_pinned", "receive_bytes_held"), 0
-    )
+    assert_idle(made)
 
 
 def newest_thread_state() -> int:
@@ -142,7 +126,7 @@ def test_a_request_nobody_answers_closes_its_connection(core):
     made, port = core
     with Client(port) as client:
         client.send(load(3).MetadataRequest(topics=None), 9)
-        poller_wait(made.mailbox_fd)
+        wait_mailbox(made)
         requests = made.take()
         assert [(request.api_key, request.api_version, request.client_id, request.local_port) for request in requests] == [(3, 9, "test", port)]
         del requests
@@ -153,7 +137,7 @@ def test_requests_that_nobody_takes_are_let_go_at_the_end(tmp_path):
     from pybroker.protocol.messages import load
 
     script = tmp_path / "stop.py"
-    script.write_text(STOP_WITH_WAITING_REQUESTS.format(directory=tmp_path / "data", settings=SETTINGS))
+    script.write_text(STOP_WITH_WAITING_REQUESTS.format(directory=tmp_path / "data"))
     process = subprocess.Popen([sys.executable, str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).resolve().parents[2])
     assert process.stdout is not None
     port = int(process.stdout.readline())
@@ -175,7 +159,7 @@ def test_answers_reach_the_connection_that_asked(core):
         client.send(load(3).MetadataRequest(topics=None), 9)
     waiting = []
     while len(waiting) < 20:
-        poller_wait(made.mailbox_fd)
+        wait_mailbox(made)
         waiting += made.take()
     for request in reversed(waiting):
         request.reply(load(3).MetadataResponse(cluster_id=str(request.peer_port)).encode(9))
@@ -184,12 +168,6 @@ def test_answers_reach_the_connection_that_asked(core):
     for client in clients:
         assert client.receive(3, 9).cluster_id == str(client.socket.getsockname()[1])
         client.socket.close()
-
-
-def poller_wait(fd: int) -> None:
-    import select
-
-    assert select.select([fd], [], [], 10)[0]
 
 
 @pytest.mark.skipif(not os.path.exists("/usr/bin/strace"), reason="strace is not installed")
