@@ -233,7 +233,8 @@ cdef class Core:
             if mail == NULL:
                 return requests
             requests.append(request_of(self, mail))
-        door_ring(&self.door)                               # there may be more
+        if limit > 0:
+            door_ring(&self.door)                           # there may be more
         return requests
 
     def append(self, bytes topic_id, int partition, records, uint64_t ticket):

@@ -109,7 +109,7 @@ class Core:
     def start(self) -> None:
         """Start the loop threads: from now on clients are served."""
     def take(self, limit: int = 256) -> list[Request]:
-        """Requests that wait, oldest first; also delivers log lines."""
+        """Requests that wait, oldest first; also delivers log lines. A limit of 0 takes none and leaves the mailbox quiet: the caller comes back by itself."""
     def append(self, topic_id: bytes, partition: int, records: Iterable[tuple[bytes, bytes | None]], ticket: int) -> tuple[int, bool]:
         """Append records of our own to an internal topic as one batch; value None is a tombstone. Returns the base offset, and whether they are as durable as
         pybroker.flush.policy asks already; if not, ``take_news`` tells with this ticket (0 and above). Control thread. Raises CoreError, MemoryError; nothing is written then.

@@ -1,13 +1,16 @@
 """Mailbox -> handler -> answer. The one border where exceptions become Kafka error codes.
 
 Invariants  E1 every request taken is answered or closed exactly once, whatever the handler does
-            E2 at most OUTSTANDING_MAX handlers wait at a time; beyond that the mailbox is left full, and the core stops reading those connections
+            E2 at most OUTSTANDING_MAX handlers run at a time; beyond that requests are left in the mailbox, and the core stops reading those connections
+            E3 news of the core (appends that are durable, peers that left) is taken also then: handlers wait for it
 Thread      control
+Handlers    give the response, or its bytes, or a coroutine that does; or a future of it, for what may wait long (a join): one that costs no task and does not count for E2
 Order       the core holds a connection's next requests back while one is out, so answers need no order of their own here
 """
 
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from functools import partial
 from importlib import import_module
 from types import ModuleType
 from typing import Any, Protocol
@@ -70,52 +73,55 @@ class Mailbox(Protocol):
 
     def take(self, limit: int = 256) -> list[Any]: ...
 
+    def take_news(self) -> tuple[list[tuple[int, Any]], list[int]]: ...
+
 
 class Dispatcher:
     """Takes requests from the mailbox and sees each to its end."""
 
-    def __init__(self, broker: Broker, mailbox: Mailbox) -> None:
+    def __init__(self, broker: Broker, mailbox: Mailbox, *, on_appended: Callable[[list[tuple[int, Any]]], None], on_gone: Callable[[int], None]) -> None:
+        """``on_appended``: outcomes of appends, as the core tells them. ``on_gone``: a connection whose peer left while a request of it waits."""
         self._broker = broker
         self._mailbox = mailbox
+        self._on_appended = on_appended
+        self._on_gone = on_gone
         self._handlers: dict[int, ModuleType] = {}
         self._checked: set[ModuleType] = set()              # handlers that judge a request before it is decoded
         self._tasks: set[asyncio.Task[None]] = set()
         self._warned: dict[str, tuple[float, int]] = {}     # peer -> (begin of its second, lines in it)
         self._reading = False
+        self._stopping = False
         self._paused = False                                # too many handlers wait
 
     def start(self) -> None:
         """Begin to take requests on the running loop."""
-        self._read(True)
+        self._reading = True
+        asyncio.get_running_loop().add_reader(self._mailbox.mailbox_fd, self.on_mail)
 
     async def stop(self, wait_s: float) -> None:
         """Take no more; let handlers that wait finish for ``wait_s`` seconds, then cancel them."""
-        self._paused = False
-        self._read(False)
+        self._stopping = True
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=wait_s)
         for task in list(self._tasks):
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=wait_s)
-
-    def _read(self, on: bool) -> None:
-        if on == self._reading:
-            return
-        loop = asyncio.get_running_loop()
-        if on:
-            loop.add_reader(self._mailbox.mailbox_fd, self.on_mail)
-        else:
-            loop.remove_reader(self._mailbox.mailbox_fd)
-        self._reading = on
+        if self._reading:
+            asyncio.get_running_loop().remove_reader(self._mailbox.mailbox_fd)
+        self._reading = False
 
     def on_mail(self) -> None:
         """The mailbox has something."""
-        for request in self._mailbox.take(TAKE_MAX):
+        for request in self._mailbox.take(0 if self._paused or self._stopping else TAKE_MAX):
             self.dispatch(request)
+        appended, gone = self._mailbox.take_news()
+        if appended:
+            self._on_appended(appended)
+        for connection_id in gone:
+            self._on_gone(connection_id)
         if len(self._tasks) >= OUTSTANDING_MAX:
             self._paused = True
-            self._read(False)
 
     def dispatch(self, request: Request) -> None:
         """See one request to its end, now or in a task of its own."""
@@ -144,6 +150,8 @@ class Dispatcher:
             task = asyncio.get_running_loop().create_task(self._finish(handler, message, request, result))
             self._tasks.add(task)
             task.add_done_callback(self._on_done)
+        elif isinstance(result, asyncio.Future):
+            result.add_done_callback(partial(self._on_parked, handler, message, request))
         else:
             self._answer(handler, message, request, result)
 
@@ -170,7 +178,18 @@ class Dispatcher:
         self._tasks.discard(task)
         if self._paused and len(self._tasks) < OUTSTANDING_MAX // 2:
             self._paused = False
-            self._read(True)
+            asyncio.get_running_loop().call_soon(self.on_mail)
+
+    def _on_parked(self, handler: ModuleType, message: Any, request: Request, done: "asyncio.Future[Any]") -> None:
+        if done.cancelled():
+            request.close()
+        elif error := done.exception():
+            if not isinstance(error, Exception):
+                request.close()
+                raise error
+            self._fail(handler, message, request, error)
+        else:
+            self._answer(handler, message, request, done.result())
 
     def _answer(self, handler: ModuleType, message: Any, request: Request, response: Any) -> None:
         """Encode and send; ``response`` is a message or its bytes. None: the handler wants the connection closed."""

@@ -21,6 +21,7 @@ from pybroker.broker.directories import METADATA_FILE, DirectoryError
 from pybroker.broker.dispatcher import Dispatcher
 from pybroker.broker.listeners import Listener
 from pybroker.broker.loop import asyncio
+from pybroker.broker.own_log import OwnLog
 from pybroker.metadata.answers import MetadataAnswers
 from pybroker.metadata.config_changes import DELETE, SET, ConfigChange
 from pybroker.metadata.controller import Controller, NewTopic
@@ -121,7 +122,8 @@ class Server:
             self._listen(listener)
         self.answers = MetadataAnswers(node_id=self.node_id, cluster_id=self.cluster_id, rack=self.rack)
         self._core.start()
-        self._dispatcher = Dispatcher(self, self._core)
+        self.own_log = OwnLog(self._core, self._core_error, self._flusher)
+        self._dispatcher = Dispatcher(self, self._core, on_appended=self.own_log.settle, on_gone=self._on_gone)
         self._dispatcher.start()
         self._schedule_checkpoint()
 
@@ -248,6 +250,9 @@ class Server:
         if changed:
             self.controller.broker_config_changed(changed)
         log.info("config read again", extra={"changed": len(changed)})
+
+    def _on_gone(self, connection_id: int) -> None:
+        log.debug("peer left while its request waits", extra={"connection_id": connection_id})
 
     # ---- what handlers ask
 

@@ -86,7 +86,7 @@ class Broker:
             on_broker_config=lambda changed: None,
         )
         self.answers = MetadataAnswers(node_id=1, cluster_id=self.cluster_id, rack=self.rack)
-        self.dispatcher = Dispatcher(self, self)
+        self.dispatcher = Dispatcher(self, self, on_appended=lambda outcomes: None, on_gone=lambda connection_id: None)
         self.automatic: list[list[str]] = []
 
     async def _run(self, call: Callable[[], int]) -> int:
@@ -95,6 +95,9 @@ class Broker:
 
     def take(self, limit: int = 256) -> list[Any]:
         return []
+
+    def take_news(self) -> tuple[list[Any], list[int]]:
+        return [], []
 
     def endpoint(self, caller: Any) -> tuple[str, int]:
         return caller.local_host, caller.local_port

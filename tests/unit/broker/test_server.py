@@ -75,6 +75,9 @@ class FakeCore:
     def take(self, limit: int = 256) -> list[Any]:
         return []
 
+    def take_news(self) -> tuple[list[Any], list[int]]:
+        return [], []
+
     def stop(self) -> None:
         self._raise("stop")
         self.calls.append("stop")
