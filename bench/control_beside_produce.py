@@ -18,19 +18,19 @@ sys.path.insert(0, str(ROOT))
 
 from pybroker.protocol.messages import load  # noqa: E402
 from tests.support.broker import Broker  # noqa: E402
-from tests.support.client import Client, batch  # noqa: E402
+from tests.support.client import ONE_RECORD, PRODUCE_VERSION, Client  # noqa: E402
 
 CONTROLLERS, RATE = 2, 10_000
 
 
 def produce(port: int, seconds: float) -> None:
-    data, times = batch([(b"key", b"value" * 20)]), []
+    times = []
     with Client(port) as client:
-        request = client.produce_request("bench", {0: data})
+        request = client.produce_request("bench", ONE_RECORD)
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             begin = time.perf_counter_ns()
-            client.ask(request, 9)
+            client.call(request, PRODUCE_VERSION)
             times.append(time.perf_counter_ns() - begin)
     times.sort()
     print(json.dumps({name: times[int(len(times) * part)] / 1000 for name, part in (("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999))} | {"count": len(times)}))

@@ -6,20 +6,19 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from tests.support.client import Client, batch
+from tests.support.client import FETCH_VERSION, ONE_RECORD, PRODUCE_VERSION, Client
 
 
 def main(port: int, seconds: float) -> None:
-    data = batch([(b"key", b"value" * 20)])
     longest_ms, count, offset = 0.0, 0, 0
     with Client(port) as client:
-        assert client.produce("seam", data).error_code == 0
+        assert client.produce("seam", ONE_RECORD).error_code == 0
         print("started", flush=True)
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            for request, version in ((client.produce_request("seam", {0: data}), 9), (client.fetch_request("seam", {0: offset}), 11)):
+            for request, version in ((client.produce_request("seam", ONE_RECORD), PRODUCE_VERSION), (client.fetch_request("seam", offset), FETCH_VERSION)):
                 begin = time.perf_counter()
-                client.ask(request, version)
+                client.call(request, version)
                 longest_ms = max(longest_ms, (time.perf_counter() - begin) * 1000)
                 count += 1
             offset += 1

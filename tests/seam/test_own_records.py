@@ -1,6 +1,5 @@
 """Records of the broker's own: appended and read back by the control plane, durable before anybody is told; and news of who has gone."""
 
-import struct
 from collections.abc import Iterator
 from typing import Any
 
@@ -119,12 +118,13 @@ def test_a_peer_that_leaves_while_it_waits_is_told_of(core, how):
     port = listen(core)
     core.start()
     client = Client(port)
-    client.send(load(3).MetadataRequest(topics=None), 9)
+    asked = load(3).MetadataRequest(topics=None)
+    client.send(asked, 9)
     wait_mailbox(core)
     [request] = core.take()
     if how == "reset":
-        client.socket.setsockopt(1, 13, struct.pack("ii", 1, 0))            # SOL_SOCKET, SO_LINGER 0: close sends RST
-    client.socket.close()
+        client.reset()
+    client.close()
     gone: list[int] = []
     while not gone:
         wait_mailbox(core)
@@ -133,9 +133,9 @@ def test_a_peer_that_leaves_while_it_waits_is_told_of(core, how):
     assert gone == [request.connection_id]
     request.reply(load(3).MetadataResponse().encode(9))                     # nobody is there: it is dropped
     with Client(port) as other:
-        other.send(load(3).MetadataRequest(topics=None), 9)
+        sent = other.send(asked, 9)
         wait_mailbox(core)
         [request] = core.take()
         request.reply(load(3).MetadataResponse().encode(9))
-        assert other.receive(3, 9).topics == []
+        assert other.receive(asked, 9, sent).topics == []
     assert core.take_news() == ([], [])

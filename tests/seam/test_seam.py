@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.seam.cores import assert_idle, listen, make_core, wait_mailbox
-from tests.support.client import Client, batch
+from tests.support.client import ONE_RECORD, Client
 
 STOP_WITH_WAITING_REQUESTS = """
 import os, select, socket, sys
@@ -107,11 +107,10 @@ def test_that_a_foreign_thread_with_the_gil_would_be_seen():
 
 def test_steady_state_allocates_nothing(core):
     made, port = core
-    data = batch([(b"key", b"value" * 20)])
     with Client(port) as client:
         def both(count: int) -> None:
             for offset in range(count):
-                assert client.produce("seam", data).error_code == 0
+                assert client.produce("seam", ONE_RECORD).error_code == 0
                 assert client.fetch("seam", offset).error_code == 0
 
         both(50)
@@ -128,7 +127,7 @@ def test_a_request_nobody_answers_closes_its_connection(core):
         client.send(load(3).MetadataRequest(topics=None), 9)
         wait_mailbox(made)
         requests = made.take()
-        assert [(request.api_key, request.api_version, request.client_id, request.local_port) for request in requests] == [(3, 9, "test", port)]
+        assert [(request.api_key, request.api_version, request.client_id, request.local_port) for request in requests] == [(3, 9, "raw", port)]
         del requests
         assert client.is_closed()
 
@@ -154,9 +153,10 @@ def test_answers_reach_the_connection_that_asked(core):
     from pybroker.protocol.messages import load
 
     made, port = core
+    asked = load(3).MetadataRequest(topics=None)
     clients = [Client(port) for _ in range(20)]
     for client in clients:
-        client.send(load(3).MetadataRequest(topics=None), 9)
+        client.send(asked, 9)
     waiting = []
     while len(waiting) < 20:
         wait_mailbox(made)
@@ -166,7 +166,7 @@ def test_answers_reach_the_connection_that_asked(core):
         with pytest.raises(RuntimeError):
             request.reply(b"")
     for client in clients:
-        assert client.receive(3, 9).cluster_id == str(client.socket.getsockname()[1])
+        assert client.receive(asked, 9, 1).cluster_id == str(client.socket.getsockname()[1])
         client.socket.close()
 
 
@@ -175,14 +175,14 @@ def test_answers_reach_the_connection_that_asked(core):
 def test_system_calls_per_request(start_broker, work, limit, tmp_path):
     """Steady state, one connection: epoll_wait, recv, pwritev or pread, send."""
     broker = start_broker({"num.network.threads": "1", "pybroker.flush.policy": "os"})
-    count, data = 1000, batch([(b"key", b"value" * 20)])
+    count = 1000
     with Client(broker.port) as client:
         client.create_topic("gate")
-        assert client.produce("gate", data).error_code == 0
+        assert client.produce("gate", ONE_RECORD).error_code == 0
 
         def run(times: int) -> None:
             for _ in range(times):
-                answer = client.produce("gate", data) if work == "produce" else client.fetch("gate", 0)
+                answer = client.produce("gate", ONE_RECORD) if work == "produce" else client.fetch("gate", 0)
                 assert answer.error_code == 0
 
         run(100)
