@@ -2,7 +2,7 @@
 
     bench/storage.py [--only NAME,…] [--gb 10] [--json FILE]
 
-    growth      produce and tail fetch, CPU seconds of the broker per GB, with little and with --gb retained
+    growth      produce (CPU seconds of the broker per GB) and one record through the tail (CPU microseconds), with 1 GB and with --gb retained
     crash       kill -9 with --gb of log in 16 KiB batches: time to the ready line and to the first acknowledged produce
     many        1,000 and 10,000 partitions: create, clean restart, restart after kill -9 with a record in each
     in_turn     1,000 partitions written in turn against one: CPU seconds per GB
@@ -28,8 +28,10 @@ sys.path.insert(0, str(ROOT))
 
 from pybroker.protocol.messages import k00_produce as k00  # noqa: E402
 from pybroker.protocol.messages import k19_create_topics as k19  # noqa: E402
+from tests.support.batches import batch_of_size  # noqa: E402
 from tests.support.broker import Broker  # noqa: E402
 from tests.support.client import ONE_RECORD, Client  # noqa: E402
+from tests.support.wire import encode, framed  # noqa: E402
 
 TOOLS = Path(os.environ.get("PYBROKER_TOOLS", ROOT.parent / "shared" / "tools"))
 WORK = ROOT / "build" / "bench"
@@ -67,6 +69,16 @@ def produce(broker: Broker, topic: str, size_bytes: int, *words: str) -> Row:
     return load(broker, "produce", topic, "-n", str(size_bytes), *words)
 
 
+def tail_us(broker: Broker, topic: str, count: int = 5000) -> float:
+    """CPU of the broker for a produce of one record and the fetch of it at the end of the log, in microseconds."""
+    with Client(broker.port) as client:
+        before = broker.cpu_s()
+        for _ in range(count):
+            offset = client.produce(topic, ONE_RECORD).base_offset
+            assert client.fetch(topic, offset).high_watermark == offset + 1
+        return (broker.cpu_s() - before) / count * 1e6
+
+
 def growth(gb: float) -> list[Row]:
     rows = []
     broker = new_broker("growth")
@@ -80,9 +92,8 @@ def growth(gb: float) -> list[Row]:
         for _ in range(BURSTS):
             bursts.append(cpu_per_gb(broker, lambda: produce(broker, "log", GB // 4, "-b", "16384"), GB // 4))
             held += GB // 4
-        tail = [load(broker, "e2e", "log", "-r", "1000", "-s", "3") for _ in range(3)]
-        rows.append({"retained_gb": round(held / GB, 1), "produce_cpu_s_per_gb": median(bursts), "e2e_p50_us": median(row["p50_us"] for row in tail), "e2e_p99_us": median(row["p99_us"] for row in tail),
-                     "rss_mib": broker.rss_bytes() / 2**20})  # fmt: skip
+        tail = [tail_us(broker, "log") for _ in range(BURSTS)]
+        rows.append({"retained_gb": round(held / GB, 1), "produce_cpu_s_per_gb": median(bursts), "tail_cpu_us": median(tail), "rss_mib": broker.rss_bytes() / 2**20})
     broker.stop()
     return rows
 
@@ -147,17 +158,38 @@ def many(gb: float) -> list[Row]:
     return rows
 
 
+def requests(topic: str, partitions: int, records: bytes) -> list[bytes]:
+    """A whole produce request for each partition."""
+    return [
+        framed(encode(k00.ProduceRequest(acks=1, timeout_ms=5000, topic_data=[k00.TopicProduceData(name=topic, partition_data=[k00.PartitionProduceData(index=index, records=records)])]), 9))
+        for index in range(partitions)
+    ]
+
+
 def in_turn(gb: float) -> list[Row]:
+    """The same requests, five in flight on one connection: all to one partition, then each to the next of a thousand."""
     broker = new_broker("turn")
-    figures: dict[int, list[float]] = {1: [], 1000: []}
-    for partitions in figures:
-        load(broker, "create", f"turn{partitions}", "-p", str(partitions))
-        produce(broker, f"turn{partitions}", GB // 8, "-b", "16384", "-p", str(partitions), "-c", str(partitions), "-d", "1")
-    for _ in range(BURSTS):
-        for partitions, bursts in figures.items():
-            connections = 64 if partitions == 1 else 1000
-            words = ("-b", "16384", "-p", str(partitions), "-c", str(connections), "-d", "1")
-            bursts.append(cpu_per_gb(broker, lambda words=words, name=f"turn{partitions}": produce(broker, name, GB // 4, *words), GB // 4))  # type: ignore[misc]
+    count, records = 16_000, batch_of_size(16384)
+    with Client(broker.port) as client:
+        figures: dict[int, list[float]] = {1: [], 1000: []}
+        frames = {}
+        for partitions in figures:
+            answer = client.call(k19.CreateTopicsRequest(topics=[k19.CreatableTopic(name=f"turn{partitions}", num_partitions=partitions, replication_factor=1)]), 7)
+            assert answer.topics[0].error_code == 0
+            frames[partitions] = requests(f"turn{partitions}", partitions, records)
+
+        def burst(partitions: int) -> None:
+            for number in range(count + 5):
+                if number < count:
+                    client.send_bytes(frames[partitions][number % partitions])
+                if number >= 5:
+                    client.read_frame()
+
+        for number in range(BURSTS + 1):
+            for partitions, bursts in figures.items():
+                cost = cpu_per_gb(broker, lambda partitions=partitions: burst(partitions), count * len(records))  # type: ignore[misc]
+                if number > 0:                              # the first one makes files and directories
+                    bursts.append(cost)
     broker.stop()
     one, thousand = median(figures[1]), median(figures[1000])
     return [{"cpu_s_per_gb_1": one, "cpu_s_per_gb_1000": thousand, "ratio": thousand / one}]
@@ -167,9 +199,8 @@ def sync(gb: float) -> list[Row]:
     rows = []
     for rate, value in ((500, "100"), (500, "10000")):      # requests a second; 500 x 100 records of 100 bytes are 50,000 records a second
         broker = new_broker("sync", **{"pybroker.flush.policy": "group"})
-        load(broker, "create", "log")
         row = load(broker, "e2e", "log", "-r", str(rate), "-v", value, "-s", "10", "-a", "-1")
-        rows.append({"requests_per_s": rate, "value_bytes": int(value), **{key: row[key] for key in row if key.startswith("p") or "ack" in key}})
+        rows.append({"requests_per_s": rate, "value_bytes": int(value), **{f"{name}_{at}": figures[at] for name, figures in row.items() if name.endswith("_us") for at in ("p50", "p99")}})
         broker.stop()
     return rows
 
