@@ -193,6 +193,17 @@ int pb_mail_reply(struct pb_mail *mail, const uint8_t *body, size_t size_bytes);
 void pb_mail_trust(struct pb_mail *mail);                                   /* the connection has authenticated; holds once this mail is answered */
 void pb_mail_close(struct pb_mail *mail);                                   /* close the connection instead */
 
+/* ---- members of groups whose heartbeats the loops answer: control thread. See api/members.h */
+struct pb_member_view {
+    const uint8_t *group, *member, *instance;                               /* borrowed */
+    int32_t group_size, member_size, instance_size;                         /* instance_size -1: none */
+    int32_t generation, interval_ms;
+    bool consumer;                                                          /* KIP-848 */
+};
+int pb_member_put(struct pb_broker *broker, const struct pb_member_view *view);   /* PB_E_NOMEM, PB_E_LIMIT: it is not in, and served the long way */
+void pb_member_remove(struct pb_broker *broker, const struct pb_member_view *view);   /* by group and member; fine when it is not in */
+int64_t pb_member_heard_ns(struct pb_broker *broker, const struct pb_member_view *view);   /* monotonic; -1: not in */
+
 /* ---- records of our own: control thread; reads on any thread */
 int pb_own_batch_new(struct pb_broker *broker, struct pb_own_batch **batch_out);
 void pb_own_batch_free(struct pb_own_batch *batch);                         /* one that is not appended; NULL is fine */

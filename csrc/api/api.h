@@ -22,11 +22,13 @@ struct pb_api;
 /* ---- shared by the loops of a broker */
 struct pb_session_cache;
 struct pb_mailbox;
+struct pb_members;
 struct pb_api_shared {
     const struct pb_env *env;
     struct pb_partition_map *map;
     struct pb_session_cache *sessions;
     struct pb_mailbox *mailbox;
+    struct pb_members *members;
     _Atomic int64_t fetch_bytes_max, fetch_sessions_max;
     int32_t node_id;
 };

@@ -54,6 +54,9 @@ enum {
     /* One batch of our own records (coordinators): a group of a thousand members is a few MiB. Also what one such batch may unpack to. */
     PB_OWN_BATCH_BYTES_MAX = 16 * 1024 * 1024,
 
+    /* Group members whose heartbeats the loops answer: some 150 bytes each, 40 MiB. Those beyond are served by the control plane. */
+    PB_MEMBERS_MAX = 256 * 1024,
+
     /* Topic name as Kafka limits it: 249 characters, so that "<topic>-<partition>" with a suffix is a file name. */
     PB_TOPIC_NAME_BYTES_MAX = 249,
     PB_PATH_BYTES_MAX = 1024,

@@ -52,9 +52,11 @@ static int init(struct pb_broker *broker, const struct pb_broker_options *option
     pb__mpsc_init(&broker->news.ready);
     pb__list_init(&broker->own_batches);
     pb__peers_init(&broker->net.peers, env);
+    if ((rc = pb__members_init(&broker->members, env)) < 0) return rc;
     broker->api.env = env;
     broker->api.map = &broker->map;
     broker->api.mailbox = &broker->mailbox;
+    broker->api.members = &broker->members;
     broker->api.node_id = options->node_id;
     for (int i = 0; i < PB_SETTING_COUNT; i++) pb_broker_set(broker, (enum pb_setting)i, setting_defaults[i]);
     broker->loops = pb__env_zalloc(env, (size_t)options->loop_count * sizeof(struct pb_loop *));
@@ -90,6 +92,7 @@ void pb_broker_free(struct pb_broker *broker) {
     if (broker->part.log_dirs != NULL) pb__log_dirs_close(broker);
     if (broker->files != NULL) pb__file_cache_free(broker->files);
     if (broker->net.peers.env != NULL) pb__peers_deinit(&broker->net.peers);
+    if (broker->members.slots != NULL) pb__members_deinit(&broker->members);
     pb__env_free(broker->env, broker->loops);
     pb__env_free(broker->env, broker);
 }
@@ -237,6 +240,26 @@ int pb_mail_reply(struct pb_mail *mail, const uint8_t *body, size_t size_bytes) 
 void pb_mail_trust(struct pb_mail *mail) { mail->trust = true; }
 
 void pb_mail_close(struct pb_mail *mail) { (void)pb__mail_answer(mail, NULL, 0, true); }
+
+/* ---- steady members of groups */
+
+static struct pb_str text_of(const uint8_t *data, int32_t size) { return (struct pb_str){ data, size }; }
+
+int pb_member_put(struct pb_broker *broker, const struct pb_member_view *view) {
+    struct pb_member member = { .name = { text_of(view->group, view->group_size), text_of(view->member, view->member_size) }, .instance = text_of(view->instance, view->instance_size),
+                                .kind = view->consumer ? PB_MEMBER_CONSUMER : PB_MEMBER_CLASSIC, .generation = view->generation, .interval_ms = view->interval_ms };
+    return pb__members_put(&broker->members, &member, pb__env_now_ns(broker->env));
+}
+
+void pb_member_remove(struct pb_broker *broker, const struct pb_member_view *view) {
+    struct pb_member_name name = { text_of(view->group, view->group_size), text_of(view->member, view->member_size) };
+    pb__members_remove(&broker->members, &name);
+}
+
+int64_t pb_member_heard_ns(struct pb_broker *broker, const struct pb_member_view *view) {
+    struct pb_member_name name = { text_of(view->group, view->group_size), text_of(view->member, view->member_size) };
+    return pb__members_heard_ns(&broker->members, &name);
+}
 
 /* ---- counters */
 

@@ -6,6 +6,7 @@
 
 #include "api/fetch_session.h"
 #include "api/mailbox.h"
+#include "api/members.h"
 #include "pb.h"
 
 /* What a checkpoint file said of a partition; kept until its log is opened. */
@@ -19,6 +20,7 @@ struct pb_broker {
     struct pb_part_shared part;
     struct pb_partition_map map;
     struct pb_mailbox mailbox;
+    struct pb_members members;
     struct pb_api_shared api;
     struct pb_net_shared net;
     int *lock_fds;

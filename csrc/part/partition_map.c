@@ -4,23 +4,9 @@
 
 #include "base/assert.h"
 #include "base/err.h"
+#include "base/hash.h"
 
 enum { CAPACITY_MIN = 64 };
-
-/* FNV-1a over 8 bytes at a time, seeded: names are short, and a client cannot aim at one slot without the seed. */
-static uint64_t hash(uint64_t seed, const void *bytes, size_t size_bytes) {
-    const uint8_t *at = bytes;
-    uint64_t h = seed ^ size_bytes, word;
-    for (; size_bytes >= 8; at += 8, size_bytes -= 8) {
-        memcpy(&word, at, 8);
-        h = (h ^ word) * 0x9E3779B97F4A7C15u;
-        h ^= h >> 32;
-    }
-    word = 0;
-    if (size_bytes > 0) memcpy(&word, at, size_bytes);
-    h = (h ^ word) * 0x9E3779B97F4A7C15u;
-    return h ^ h >> 29;
-}
 
 int pb__partition_map_init(struct pb_partition_map *map, struct pb_part_shared *shared) {
     *map = (struct pb_partition_map){ .shared = shared, .capacity = CAPACITY_MIN };
@@ -36,14 +22,14 @@ int pb__partition_map_init(struct pb_partition_map *map, struct pb_part_shared *
 
 /* Slot of a topic with this name, or the free one where it would be. */
 static struct pb_topic **slot_of_name(const struct pb_partition_map *map, struct pb_topic **table, int32_t capacity, const uint8_t *name, int32_t size) {
-    for (uint64_t i = hash(map->seed, name, (size_t)size);; i++) {
+    for (uint64_t i = pb__hash(map->seed, name, (size_t)size);; i++) {
         struct pb_topic **slot = &table[i & (uint64_t)(capacity - 1)];
         if (*slot == NULL || ((*slot)->name_size == size && memcmp((*slot)->name, name, (size_t)size) == 0)) return slot;
     }
 }
 
 static struct pb_topic **slot_of_id(const struct pb_partition_map *map, struct pb_topic **table, int32_t capacity, const uint8_t id[16]) {
-    for (uint64_t i = hash(map->seed, id, 16);; i++) {
+    for (uint64_t i = pb__hash(map->seed, id, 16);; i++) {
         struct pb_topic **slot = &table[i & (uint64_t)(capacity - 1)];
         if (*slot == NULL || memcmp((*slot)->id, id, 16) == 0) return slot;
     }

@@ -269,6 +269,25 @@ cdef class Core:
         finally:
             pb.pb_own_read_free(read_)
 
+    def put_member(self, bytes group, bytes member, bytes instance, int generation, int interval_ms, bint consumer):
+        """Heartbeats of this member change nothing; see core.pyi."""
+        cdef pb.pb_member_view view = member_view(group, member, instance)
+        self.need_broker()
+        view.generation = generation
+        view.interval_ms = interval_ms
+        view.consumer = consumer
+        return pb.pb_member_put(self.broker, &view) == 0
+
+    def remove_member(self, bytes group, bytes member):
+        cdef pb.pb_member_view view = member_view(group, member, None)
+        self.need_broker()
+        pb.pb_member_remove(self.broker, &view)
+
+    def member_heard_ns(self, bytes group, bytes member):
+        cdef pb.pb_member_view view = member_view(group, member, None)
+        self.need_broker()
+        return pb.pb_member_heard_ns(self.broker, &view)
+
     def take_news(self):
         """What became of appends, and which connections have gone: two lists; see core.pyi."""
         cdef pb.pb_news news

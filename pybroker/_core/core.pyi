@@ -117,6 +117,14 @@ class Core:
     def read(self, topic_id: bytes, partition: int, offset: int, bytes_max: int) -> tuple[list[Record], int]:
         """Records from ``offset`` on, below the high watermark, about ``bytes_max`` of them but at least one batch, and the offset to go on from (``offset`` itself: nothing is there).
         Any thread. Raises CoreError."""
+    def put_member(self, group: bytes, member: bytes, instance: bytes | None, generation: int, interval_ms: int, consumer: bool) -> bool:
+        """From now on loops answer heartbeats of this member by themselves, as long as they say nothing but this: no error, nothing new. ``consumer``: of KIP-848, whose
+        ``generation`` is the member epoch. Counts as heard now. False: there is no room, and the requests come as others do. Take it out before the group changes for it.
+        """
+    def remove_member(self, group: bytes, member: bytes) -> None:
+        """Its heartbeats come to the control plane again. Fine when it is not in."""
+    def member_heard_ns(self, group: bytes, member: bytes) -> int:
+        """When a member that was put in was last heard, on the monotonic clock; -1: it is not in."""
     def take_news(self) -> tuple[list[tuple[int, CoreError | None]], list[int]]:
         """Appends whose outcome is known now: (ticket, error or None). Ids of connections whose peer has left while a request of theirs waits for its answer.
         The mailbox rings for these too. Control thread."""

@@ -142,6 +142,21 @@ cdef extern from "pb.h" nogil:
         int16_t producer_epoch
         int16_t attributes
 
+    cdef struct pb_member_view:
+        const uint8_t* group
+        const uint8_t* member
+        const uint8_t* instance
+        int32_t group_size
+        int32_t member_size
+        int32_t instance_size
+        int32_t generation
+        int32_t interval_ms
+        bint consumer
+
+    int pb_member_put(pb_broker* broker, const pb_member_view* view)
+    void pb_member_remove(pb_broker* broker, const pb_member_view* view)
+    int64_t pb_member_heard_ns(pb_broker* broker, const pb_member_view* view)
+
     int pb_own_batch_new(pb_broker* broker, pb_own_batch** batch_out)
     void pb_own_batch_free(pb_own_batch* batch)
     int pb_own_batch_add(pb_own_batch* batch, const uint8_t* key, int32_t key_size, const uint8_t* value, int32_t value_size)

@@ -5,7 +5,7 @@ function per struct, or, where the struct has arrays or records, one per stretch
 """
 
 from pybroker.protocol.codegen.model import PRIMITIVES, FieldModel, MessageModel, Module, Range, StructModel, snake
-from pybroker.protocol.definitions.served import DATA_PLANE, PRODUCE_SERVED_FROM, RANGES, SERVED_NOW
+from pybroker.protocol.definitions.served import DATA_PLANE, PRODUCE_SERVED_FROM, RANGES, SERVED_NOW, SHORT_CUTS
 
 _TYPES = {"bool": "bool", "int8": "int8_t", "int16": "int16_t", "uint16": "uint16_t", "int32": "int32_t", "uint32": "uint32_t", "int64": "int64_t",
           "uuid": "struct pb_uuid", "string": "struct pb_str", "bytes": "struct pb_bytes", "records": "struct pb_bytes"}  # fmt: skip
@@ -166,7 +166,7 @@ class _Message:
     def _out(self, struct: StructModel) -> None:
         lines = [f"struct {struct.c_name}_out {{"]
         for field in struct.fields:
-            if field.streamed:
+            if field.streamed or _always_null(field):
                 continue
             if field.is_tagged and field.is_array:
                 lines.append(f"    struct pb_bytes {field.name}; /* encoded; data NULL: absent */")
@@ -181,6 +181,8 @@ class _Message:
         self.header.append("\n".join([*lines, "};"]))
 
     def _put_value(self, field: FieldModel, value: str) -> str:
+        if _always_null(field):
+            return "pb__put_i8_to(writer, -1); /* null: C never gives one */"
         if field.struct:
             return f"pb__{field.struct.c_name.removeprefix('pb_')}_put(writer, version, &{value});"
         if field.type in PRIMITIVES:
@@ -237,6 +239,11 @@ class _Message:
         lines.append("    }")
 
 
+def _always_null(field: FieldModel) -> bool:
+    """A nullable struct outside of an array: what is answered in C has none."""
+    return field.struct is not None and not field.is_array and not field.is_tagged and not field.nullable.empty
+
+
 def _table() -> str:
     from pybroker.protocol.codegen.model import load
 
@@ -257,7 +264,7 @@ def generate(modules: list[Module]) -> dict[str, str]:
     header = [NOTE + "#ifndef PB_MSG_H\n#define PB_MSG_H\n", '#include "wire/reader.h"\n#include "wire/writer.h"\n']
     source = [NOTE + '#include "pb_msg.h"\n\n#include <string.h>\n\n#include "base/err.h"\n']
     for module in modules:
-        if module.key not in DATA_PLANE:
+        if module.key not in DATA_PLANE + SHORT_CUTS:
             continue
         for message in module.messages:
             part = _Message(message)

@@ -3,6 +3,9 @@
 DATA_PLANE = (0, 1, 2, 18, 23)
 """Keys handled in C on the connection's loop; all others go to the control plane."""
 
+SHORT_CUTS = (12, 68)
+"""Keys of the control plane whose most frequent case the loop answers by itself: heartbeats of members for which nothing changes."""
+
 SERVED_NOW = (0, 1, 2, 3, 18, 19, 20, 22, 23, 32, 33, 35, 37, 44, 60, 75)
 """Keys that have a handler. Only these are advertised: a client falls back by what ApiVersions lists."""
 
