@@ -43,7 +43,7 @@ static bool parse_line(char **at, char *end, struct pb_checkpoint_entry *entry) 
 /* Twice over the text: nothing is given before all of it is known to be right. */
 static int parse(char *text, size_t size, pb_checkpoint_entry_fn each, void *context) {
     char *at, *end = text + size;
-    if (size < 4 || strncmp(text, "0\n", 2) != 0) return PB_E_CORRUPT_FILE;
+    if (size < 4 || strncmp(text, "0\n", 2) != 0 || memchr(text, 0, size) != NULL) return PB_E_CORRUPT_FILE;
     long long count = strtoll(text + 2, &at, 10);
     if (at == text + 2 || *at != '\n' || count < 0 || count > (long long)size) return PB_E_CORRUPT_FILE;
     char *first = ++at;

@@ -20,6 +20,7 @@ struct pb_codec_workspace {
     int64_t output_left;
     bool ended;                                                             /* next gave its last piece */
     bool complete;                                                          /* lz4, zstd: between frames */
+    bool lz4_torn;                                                          /* lz4: the context stands inside of a frame */
     bool framed;                                                            /* snappy: xerial framing, else one raw block */
     uint8_t *piece;                                                         /* PB_CODEC_PIECE_BYTES, or a larger snappy block */
     size_t piece_capacity;

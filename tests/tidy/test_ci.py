@@ -9,7 +9,7 @@ import pytest
 pytestmark = pytest.mark.skipif(not os.environ.get("CI"), reason="only in CI: elsewhere a missing tool is a skip")
 
 
-@pytest.mark.parametrize("program", ["gcc", "kcat", "node", "npm", "strace", "valgrind", "apt-cache"])
+@pytest.mark.parametrize("program", ["gcc", "kcat", "node", "npm", "strace", "valgrind", "clang", "apt-cache"])
 def test_program_is_there(program: str) -> None:
     assert which(program)
 
