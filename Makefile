@@ -22,6 +22,8 @@ sanitize: debug ## API tests against the sanitized broker: make sanitize K=01, o
 	PYBROKERD=$(CURDIR)/build/debug/run $(PYTEST) -q tests/apis $(if $(K),-k "k$(K)")
 fuzz: all       ## decoders of bytes from wire or disk: make fuzz T=batch SECONDS=600, or all of them
 	$(PYTHON) -m tests.fuzz.targets --seconds $(or $(SECONDS),60) $(T)
+campaign: all   ## faults against a running broker, as long as you like: make campaign SEED=7 CYCLES=1000 S="kills power"
+	$(PYTHON) -m tests.model.campaign --seed $(or $(SEED),1) --cycles $(or $(CYCLES),100) $(S)
 tidy: all       ## checks on the source itself
 	$(PYTEST) -q tests/tidy
 lint:           ## ruff, mypy, and where clang-format would set other spaces (shown, not done)
@@ -47,4 +49,4 @@ clean:          ## everything that a build made
 	rm -rf build dist *.egg-info pybroker/_core/*.so pybroker/protocol/messages .venv/bin/pybrokerd .venv/bin/pybrokerd-debug
 help:
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' Makefile | expand -t 12
-.PHONY: all debug test quick api clients csrc sanitize fuzz tidy lint docs gen bench annotate dist clean help
+.PHONY: all debug test quick api clients csrc sanitize fuzz campaign tidy lint docs gen bench annotate dist clean help

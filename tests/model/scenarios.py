@@ -1,0 +1,136 @@
+"""The runs by name: what the tests play in their short form and ``make campaign`` in any length."""
+
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Final, Protocol
+
+from tests.model import clients
+from tests.model.judge import Rules
+from tests.model.machine import Adversary, Machine, loop_disk
+from tests.model.run import PARTITIONS, TOPIC, Outcome, Run
+
+GROUP: Final = {"pybroker.flush.policy": "group"}
+OS: Final = {"pybroker.flush.policy": "os"}
+
+Progress = Callable[[], None]
+"""Called after each cycle."""
+
+
+class Scenario(Protocol):
+    """A run of some cycles from a seed, its files below scratch."""
+
+    def __call__(self, seed: str, cycles: int, scratch: Path, progress: Progress = ..., *, program: Path | None = ...) -> Outcome: ...
+
+
+def nothing() -> None:
+    """No progress to show."""
+
+
+def _finish(run: Run, rules: Rules, cycles: int, begin: float) -> Outcome:
+    """The final read, a clean stop, the verdict; what went wrong is kept."""
+    try:
+        outcome = run.judge(rules, cycles, begin)
+        run.machine.broker.stop()
+    except BaseException as error:
+        error.add_note(f"{run.name}: seed {run.seed}; kept in {run.scratch / 'kept'}")
+        run.keep(run.scratch / "kept")
+        raise
+    if outcome.verdict.anomalies:
+        run.keep(run.scratch / "kept")
+    return outcome
+
+
+def _kills(name: str, seed: str, cycles: int, scratch: Path, progress: Progress, program: Path | None, *, idempotent: bool) -> Outcome:
+    begin = time.monotonic()
+    machine = Machine(scratch, scratch, GROUP, program=program)
+    run = Run(name, seed, machine, scratch, idempotent=idempotent)
+
+    def kill(cycle: int) -> None:
+        machine.kill()
+        machine.start()
+
+    try:
+        machine.start()
+        run.make_topic()
+        run.play(cycles, kill, "kill", each=progress)
+        return _finish(run, Rules(duplicates_of_unknown=not idempotent), cycles, begin)
+    finally:
+        machine.discard()
+
+
+def kills(seed: str, cycles: int, scratch: Path, progress: Progress = nothing, *, program: Path | None = None) -> Outcome:
+    """kill -9 under idempotent producers: nothing acknowledged is lost, nothing is there twice, nothing changes places."""
+    return _kills("kills", seed, cycles, scratch, progress, program, idempotent=True)
+
+
+def kills_plain(seed: str, cycles: int, scratch: Path, progress: Progress = nothing, *, program: Path | None = None) -> Outcome:
+    """kill -9 under producers that are not idempotent and do not repeat: nothing acknowledged is lost; twice is only what ended as unknown."""
+    return _kills("kills_plain", seed, cycles, scratch, progress, program, idempotent=False)
+
+
+def power(seed: str, cycles: int, scratch: Path, progress: Progress = nothing, *, program: Path | None = None) -> Outcome:
+    """Power cuts with the default flush policy, every second one with pages written out at random before: what was acknowledged is there."""
+    begin = time.monotonic()
+    with loop_disk() as disk:
+        machine = Machine(disk.path, scratch, GROUP, program=program)
+        run = Run("power", seed, machine, scratch, followers=False)
+        adversarial = iter(cycle % 2 == 1 for cycle in range(cycles))
+
+        def cut(cycle: int) -> None:
+            machine.cut_power(disk)
+            machine.start()
+
+        try:
+            machine.start()
+            run.make_topic()
+            run.play(cycles, cut, "powercut", around=lambda: Adversary(machine.broker.data_dir, f"{seed}/{run.recorder.acked}") if next(adversarial) else nullcontext(), each=progress)
+            return _finish(run, Rules(), cycles, begin)
+        finally:
+            machine.discard()
+
+
+def power_relaxed(seed: str, cycles: int, scratch: Path, progress: Progress = nothing, *, program: Path | None = None) -> Outcome:
+    """Power cuts where the page cache is enough for an answer: of each partition a prefix without gaps is left. Every cycle has a new topic's worth of history."""
+    worst: Outcome | None = None
+    for cycle in range(cycles):
+        place = scratch / f"cycle{cycle}"
+        place.mkdir()
+        outcome = _power_once(f"{seed}/{cycle}", place, program, adversarial=cycle % 2 == 1)
+        progress()
+        if worst is None or outcome.verdict.anomalies:
+            worst = outcome
+        if outcome.verdict.anomalies:
+            break
+    assert worst is not None
+    return worst
+
+
+def _power_once(seed: str, scratch: Path, program: Path | None, *, adversarial: bool) -> Outcome:
+    begin = time.monotonic()
+    with loop_disk(64) as disk:
+        machine = Machine(disk.path, scratch, OS, program=program)
+        run = Run("power_relaxed", seed, machine, scratch, followers=False)
+        try:
+            machine.start()
+            run.make_topic()
+            workers = run.start_clients()
+            with Adversary(machine.broker.data_dir, seed) if adversarial else nullcontext():
+                for _ in range(4):
+                    run.until_next_fault()
+            machine.cut_power(disk)
+            run.recorder.close_clients()
+            for worker in workers:
+                worker.abandon()
+            for worker in workers:
+                worker.join()
+            machine.start()
+            return _finish(run, Rules(prefix=True), 1, begin)
+        finally:
+            machine.discard()
+
+
+SCENARIOS: Final[dict[str, Scenario]] = {"kills": kills, "kills_plain": kills_plain, "power": power, "power_relaxed": power_relaxed}
+
+__all__ = ["PARTITIONS", "SCENARIOS", "TOPIC", "clients"]
