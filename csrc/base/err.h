@@ -23,7 +23,7 @@
     X(PB_E_NOENT,                  -10,   -1, "does not exist")                                                                          \
     X(PB_E_EXISTS,                 -11,   -1, "exists already")                                                                          \
     X(PB_E_NOSPACE,                -12,   56, "no space left on the log directory")                                                      \
-    X(PB_E_LIMIT,                  -13,   -1, "a named limit is reached")                                                                \
+    X(PB_E_LIMIT,                  -13,   56, "a named limit is reached")                                                                \
     X(PB_E_INTERNAL,               -14,   -1, "internal error")                                                                          \
     X(PB_E_CORRUPT_FILE,           -15,   56, "a file of the log is damaged")                                                            \
     X(PB_E_OFFLINE,                -16,   56, "partition or log directory is off-line")                                                  \

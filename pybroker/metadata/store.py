@@ -113,8 +113,11 @@ class SqliteStore:
             self._db = None
 
     def cluster_id(self) -> str | None:
-        """The cluster this metadata belongs to; None in a new file."""
-        row = self._connection.execute("SELECT value FROM meta WHERE key = 'cluster_id'").fetchone()
+        """The cluster this metadata belongs to; None in a new file. Raises StoreError."""
+        try:
+            row = self._connection.execute("SELECT value FROM meta WHERE key = 'cluster_id'").fetchone()
+        except self._error as error:
+            raise StoreError(f"{self._path}: {error}") from error
         return row[0] if row else None
 
     def set_cluster_id(self, cluster_id: str) -> None:

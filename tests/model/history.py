@@ -109,12 +109,12 @@ def read_of(off: int, value: bytes | None) -> Read:
 class Recorder:
     """Collects events, and lets the one who plays the faults wait until enough has happened."""
 
-    def __init__(self) -> None:
-        self.events: list[Event] = []
+    def __init__(self, before: Iterable[Event] = ()) -> None:
+        self.events: list[Event] = list(before)
         self.acked = 0
         self.broken: BaseException | None = None
         """Why a client gave up: the run is over."""
-        self._ids = 0
+        self._ids = max((event.id for event in self.events if isinstance(event, Send)), default=0)
         self._begun: set[str] = set()
         self._client_of: dict[int, str] = {}
         self._closed = False
