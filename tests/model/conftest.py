@@ -7,6 +7,9 @@ import pytest
 
 from tests.model.run import READY_S_MAX, Outcome
 from tests.model.scenarios import SCENARIOS
+from tests.support.fixtures import start_broker
+
+__all__ = ["start_broker"]
 
 Play = Callable[..., Outcome]
 

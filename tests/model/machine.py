@@ -140,6 +140,22 @@ def loop_disk(size_mib: int = 192) -> Iterator[LoopDisk]:
             disk.unmount()
 
 
+@contextmanager
+def small_disk(size_mib: int) -> Iterator[Path]:
+    """A file system in memory that is soon full. Skips where it cannot be."""
+    if os.geteuid() != 0:
+        pytest.skip("a small disk needs root: a file system is mounted")
+    with tempfile.TemporaryDirectory(prefix="pybroker-small-") as name:
+        try:
+            _run("mount", "-t", "tmpfs", "-o", f"size={size_mib}m", "pybroker", name)
+        except OSError as error:
+            pytest.skip(f"no file systems in memory here: {error}")
+        try:
+            yield Path(name)
+        finally:
+            _run("umount", name)
+
+
 class Adversary:
     """Writes out random pages of log files and commits the journal, over and over, until it is told to stop: the order in which a kernel may write."""
 

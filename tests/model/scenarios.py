@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from tests.model import clients
+from tests.model.history import Log
 from tests.model.judge import Rules
 from tests.model.machine import Adversary, Machine, loop_disk
 from tests.model.run import PARTITIONS, TOPIC, Outcome, Run
+from tests.model.shim import WallClock
 
 GROUP: Final = {"pybroker.flush.policy": "group"}
 OS: Final = {"pybroker.flush.policy": "os"}
@@ -131,6 +133,37 @@ def _power_once(seed: str, scratch: Path, program: Path | None, *, adversarial: 
             machine.discard()
 
 
-SCENARIOS: Final[dict[str, Scenario]] = {"kills": kills, "kills_plain": kills_plain, "power": power, "power_relaxed": power_relaxed}
+JUMPS_S: Final = (3600.0, -3600.0, 10 * 365.25 * 86400, -7200.0, 0.0)
+"""Where the clock on the wall jumps to, in turn: seconds from the right time."""
+
+
+def clock(seed: str, cycles: int, scratch: Path, progress: Progress = nothing, *, program: Path | None = None) -> Outcome:
+    """The clock on the wall jumps and comes back while clients go on, with rolls and retention at work: nobody notices, nothing is deleted. Ends with a kill."""
+    begin = time.monotonic()
+    wall = WallClock(scratch / "clock")
+    # Rolls by time and a look at retention as often as they come. Clients whose clock is right are far ahead of the broker's at times: that alone is no error here.
+    often = {"log.retention.check.interval.ms": "100", "log.roll.ms": "3600000", "log.retention.ms": "86400000", "log.message.timestamp.after.max.ms": str(2**63 - 1)}
+    machine = Machine(scratch, scratch, {**GROUP, **often}, program=program, environment=wall.environment())
+    run = Run("clock", seed, machine, scratch)
+
+    def jump(cycle: int) -> None:
+        wall.set(JUMPS_S[cycle % len(JUMPS_S)])
+        run.recorder.pause(0.3)                                             # some rounds of what looks at the clock
+
+    try:
+        machine.start()
+        run.make_topic()
+        run.play(cycles, jump, "clock", each=progress)
+        wall.set(0)
+        machine.kill()
+        machine.start()
+        outcome = _finish(run, Rules(), cycles, begin)
+        assert all(log.start == 0 for log in outcome.events if isinstance(log, Log)), "records were deleted while the clock was wrong"
+        return outcome
+    finally:
+        machine.discard()
+
+
+SCENARIOS: Final[dict[str, Scenario]] = {"kills": kills, "kills_plain": kills_plain, "power": power, "power_relaxed": power_relaxed, "clock": clock}
 
 __all__ = ["PARTITIONS", "SCENARIOS", "TOPIC", "clients"]

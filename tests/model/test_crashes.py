@@ -24,3 +24,7 @@ def test_nothing_acknowledged_is_lost_with_the_power(play: Play) -> None:
 @pytest.mark.root
 def test_a_prefix_without_gaps_is_left_by_a_power_cut_when_the_page_cache_was_enough(play: Play) -> None:
     play("power_relaxed", seed="1", cycles=10)
+
+
+def test_a_clock_that_jumps_and_comes_back_changes_nothing(play: Play) -> None:
+    play("clock", seed="1", cycles=5)
