@@ -1,0 +1,1 @@
+"""Groups of consumers: who owns which partition, and how far each group has read."""
