@@ -24,7 +24,7 @@ LAYERS: Final[dict[str, frozenset[str]]] = {
 }
 """What each package of pybroker may import, besides itself and pybroker's own __init__."""
 
-RUNTIME: Final = frozenset({"pluggy", "pybroker"})
+RUNTIME: Final = frozenset({"pluggy", "pybroker", "re2"})
 """What pybroker imports from outside the standard library."""
 
 BANNED_MODULES: Final = frozenset({"pickle", "marshal", "shelve", "dill", "yaml", "imp", "telnetlib"})
