@@ -1,11 +1,14 @@
 """What handlers may ask of the broker, and the few facts of the protocol that several of them share."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from pybroker.metadata.answers import MetadataAnswers
 from pybroker.metadata.config_changes import ConfigChange
 from pybroker.metadata.controller import Controller
+
+if TYPE_CHECKING:
+    from pybroker.coordinator.groups import Groups
 
 UNKNOWN_OPERATIONS = -(1 << 31)
 """Value of an authorized-operations field that was not asked for."""
@@ -31,6 +34,8 @@ class Caller(Protocol):
     def local_host(self) -> str: ...
     @property
     def local_port(self) -> int: ...
+    @property
+    def peer_host(self) -> str: ...
 
 
 class ConfigKeyFacts(Protocol):
@@ -117,6 +122,8 @@ class Broker(Protocol):
     def config(self) -> Config: ...
     @property
     def answers(self) -> MetadataAnswers: ...
+    @property
+    def groups(self) -> "Groups": ...
 
     def endpoint(self, caller: Caller) -> tuple[str, int]:
         """Host and port under which this client reaches us."""

@@ -78,27 +78,27 @@ errors.deadletterqueue.topic.name.prefix|s|dlq.||m|c|-|Beginning of the names of
 fetch.max.bytes|i|57671680|1024..|m|r|+|Most bytes in one fetch answer; the first batch always goes out whole.
 fetch.purgatory.purge.interval.requests|i|1000||m|r|-|Finished waits kept before the fetch purgatory is swept.
 follower.fetch.last.tiered.offset.enable|b|false||m|c|-|Let a new follower begin after what remote storage holds.
-group.consumer.assignment.interval.ms|i|1000|0..|m|c|-|Time between two computed assignments of a consumer group.
-group.consumer.assignors|L|uniform,range||m|r|-|Assignors that consumer groups may name; the first is the default.
-group.consumer.heartbeat.interval.ms|i|5000|1..|m|r|-|Heartbeat interval told to members of consumer groups.
-group.consumer.max.assignment.interval.ms|i|15000|0..|m|r|-|Largest assignment interval that a consumer group may set.
-group.consumer.max.heartbeat.interval.ms|i|15000|1..|m|r|-|Largest heartbeat interval that a consumer group may set.
-group.consumer.max.session.timeout.ms|i|60000|1..|m|r|-|Largest session time-out that a consumer group may set.
-group.consumer.max.size|i|2147483647|1..|m|r|-|Most members of one consumer group.
-group.consumer.migration.policy|s|bidirectional|i{DISABLED,DOWNGRADE,UPGRADE,BIDIRECTIONAL}|m|r|-|Which way groups may change between the classic and the consumer protocol.
-group.consumer.min.assignment.interval.ms|i|0|0..|m|r|-|Smallest assignment interval that a consumer group may set.
-group.consumer.min.heartbeat.interval.ms|i|5000|1..|m|r|-|Smallest heartbeat interval that a consumer group may set.
-group.consumer.min.session.timeout.ms|i|45000|1..|m|r|-|Smallest session time-out that a consumer group may set.
-group.consumer.session.timeout.ms|i|45000|1..|m|r|-|Session time-out of members of consumer groups.
+group.consumer.assignment.interval.ms|i|1000|0..|m|c|+|Time between two computed assignments of a consumer group.
+group.consumer.assignors|L|uniform,range||m|r|+|Assignors that consumer groups may name; the first is the default.
+group.consumer.heartbeat.interval.ms|i|5000|1..|m|r|+|Heartbeat interval told to members of consumer groups.
+group.consumer.max.assignment.interval.ms|i|15000|0..|m|r|+|Largest assignment interval that a consumer group may set.
+group.consumer.max.heartbeat.interval.ms|i|15000|1..|m|r|+|Largest heartbeat interval that a consumer group may set.
+group.consumer.max.session.timeout.ms|i|60000|1..|m|r|+|Largest session time-out that a consumer group may set.
+group.consumer.max.size|i|2147483647|1..|m|r|+|Most members of one consumer group.
+group.consumer.migration.policy|s|bidirectional|i{DISABLED,DOWNGRADE,UPGRADE,BIDIRECTIONAL}|m|r|+|Which way groups may change between the classic and the consumer protocol.
+group.consumer.min.assignment.interval.ms|i|0|0..|m|r|+|Smallest assignment interval that a consumer group may set.
+group.consumer.min.heartbeat.interval.ms|i|5000|1..|m|r|+|Smallest heartbeat interval that a consumer group may set.
+group.consumer.min.session.timeout.ms|i|45000|1..|m|r|+|Smallest session time-out that a consumer group may set.
+group.consumer.session.timeout.ms|i|45000|1..|m|r|+|Session time-out of members of consumer groups.
 group.coordinator.append.linger.ms|i|-1|-1..|m|r|-|Time the group coordinator gathers writes; -1 lets it decide.
 group.coordinator.background.threads|i|2|1..|h|r|-|Threads for slow group work such as regular expressions.
 group.coordinator.cached.buffer.max.bytes|i|1048588|524288..|m|c|-|Largest write buffer the group coordinator keeps for reuse.
-group.coordinator.rebalance.protocols|L|classic,consumer,streams|{consumer,classic,share,streams}|m|r|-|Group protocols that are on.
+group.coordinator.rebalance.protocols|L|classic,consumer,streams|{consumer,classic,share,streams}|m|r|+|Group protocols that are on.
 group.coordinator.threads|i|4|1..|h|r|-|Threads of the group coordinator.
-group.initial.rebalance.delay.ms|i|3000||m|r|-|Wait for more members before the first rebalance of an empty group.
-group.max.session.timeout.ms|i|1800000||m|r|-|Largest session time-out that a classic group member may ask for.
-group.max.size|i|2147483647|1..|m|r|-|Most members of one classic group.
-group.min.session.timeout.ms|i|6000||m|r|-|Smallest session time-out that a classic group member may ask for.
+group.initial.rebalance.delay.ms|i|0||m|r|+|Wait for more members before the first rebalance of an empty group. At 0 a lone consumer has its partitions at once, and later rebalances of a young group are held open while more members keep coming.
+group.max.session.timeout.ms|i|1800000||m|r|+|Largest session time-out that a classic group member may ask for.
+group.max.size|i|2147483647|1..|m|r|+|Most members of one classic group.
+group.min.session.timeout.ms|i|6000||m|r|+|Smallest session time-out that a classic group member may ask for.
 group.share.assignment.interval.ms|i|1000|0..|m|c|-|Time between two computed assignments of a share group.
 group.share.assignors|L|simple||m|r|-|Assignor of share groups.
 group.share.delivery.count.limit|i|5|2..10|m|r|-|Delivery attempts of one record in a share group.
@@ -212,15 +212,15 @@ num.partitions|i|1|1..|m|r|+|Partitions of a topic that is created without a num
 num.recovery.threads.per.data.dir|i|2|1..|h|c|+|Threads per log directory that check logs after an unclean stop. Read at start.
 num.replica.alter.log.dirs.threads|i|~||h|r|-|Threads that move replicas between log directories.
 num.replica.fetchers|i|1|1..|h|c|-|Threads that fetch from each other broker.
-offset.metadata.max.bytes|i|4096||h|r|-|Largest metadata text of a committed offset.
+offset.metadata.max.bytes|i|4096||h|r|+|Largest metadata text of a committed offset.
 offsets.commit.timeout.ms|i|5000|1..|h|r|-|Longest wait for the replicas of an offset commit.
 offsets.load.buffer.size|i|5242880|1..|h|r|-|Bytes per read when group state is loaded.
-offsets.retention.check.interval.ms|l|600000|1..|h|r|-|Time between searches for expired offsets.
-offsets.retention.minutes|i|10080|1..|h|r|-|Minutes that offsets of an empty group are kept.
+offsets.retention.check.interval.ms|l|600000|1..|h|r|+|Time between searches for expired offsets.
+offsets.retention.minutes|i|10080|1..|h|r|+|Minutes that offsets of an empty group are kept.
 offsets.topic.compression.codec|i|0||h|r|-|Codec number of the offsets topic.
-offsets.topic.num.partitions|i|50|1..|h|r|-|Partitions of the offsets topic; fixed once it exists.
+offsets.topic.num.partitions|i|50|1..|h|r|+|Partitions of the offsets topic; fixed once it exists.
 offsets.topic.replication.factor|h|3|1..|h|r|-|Replicas of the offsets topic.
-offsets.topic.segment.bytes|i|104857600|1..|h|r|-|Segment size of the offsets topic.
+offsets.topic.segment.bytes|i|104857600|1..|h|r|+|Segment size of the offsets topic.
 principal.builder.class|c|org.apache.kafka.common.security.authenticator.DefaultKafkaPrincipalBuilder||m|b|-|Java class that makes principals. Plugins take its place here.
 process.roles|L|broker|{broker,controller}|h|r|+|Roles of this process. broker is needed; controller is part of every single node.
 producer.id.expiration.ms|i|86400000|1..|l|c|+|Time after which an idle producer's sequence state is forgotten.
@@ -232,6 +232,9 @@ pybroker.auto.create.topics.rate|i|100|0..|l|c|+|Topics per second that auto.cre
 pybroker.flush.policy|s|group|{group,os}|h|c|+|When acks=all is answered: group, after the data are synced to disk, or os, after they are in the page cache.
 pybroker.log.format|s|kv|{kv,json}|l|r|+|Form of the log lines on standard error: key=value or JSON.
 pybroker.log.level|s|info|{debug,info,warning,error}|l|c|+|Least important log lines that are written.
+pybroker.group.members.max|i|10000|1..|m|c|+|Most members of one group, whatever its protocol and group.max.size say.
+pybroker.group.metadata.bytes.max|l|16777216|1024..|m|c|+|Bytes that all members of a classic group may say to their assignors together.
+pybroker.groups.max|i|100000|1..|m|c|+|Most groups of this broker; one more is told that its coordinator is not available.
 pybroker.max.open.segments|i|2000|16..|m|r|+|Files of logs held open at a time.
 pybroker.max.partitions|i|200000|1..|m|c|+|Most partitions on this broker.
 pybroker.segment.bytes.min|i|1048576|1024..|l|r|+|Smallest segment size that may be set. Lower it for tests of retention.

@@ -34,6 +34,15 @@ BODY_BYTES_MAX = 16 << 20
 
 HANDLERS = {
     3: "k03_metadata",
+    8: "k08_offset_commit",
+    9: "k09_offset_fetch",
+    10: "k10_find_coordinator",
+    11: "k11_join_group",
+    12: "k12_heartbeat",
+    13: "k13_leave_group",
+    14: "k14_sync_group",
+    15: "k15_describe_groups",
+    16: "k16_list_groups",
     19: "k19_create_topics",
     20: "k20_delete_topics",
     22: "k22_init_producer_id",
@@ -41,8 +50,12 @@ HANDLERS = {
     33: "k33_alter_configs",
     35: "k35_describe_log_dirs",
     37: "k37_create_partitions",
+    42: "k42_delete_groups",
     44: "k44_incremental_alter_configs",
+    47: "k47_offset_delete",
     60: "k60_describe_cluster",
+    68: "k68_consumer_group_heartbeat",
+    69: "k69_consumer_group_describe",
     75: "k75_describe_topic_partitions",
 }
 """Module of each key's handler; imported when the key is first asked for."""

@@ -26,7 +26,7 @@ from pybroker.metadata.answers import MetadataAnswers
 from pybroker.metadata.config_changes import DELETE, SET, ConfigChange
 from pybroker.metadata.controller import Controller, NewTopic
 from pybroker.metadata.rate import Bucket
-from pybroker.metadata.records import INTERNAL_TOPICS
+from pybroker.metadata.records import INTERNAL_TOPICS, OFFSETS_TOPIC
 from pybroker.metadata.store import SqliteStore, StoreError
 from pybroker.metadata.topic_rules import is_legal
 from pybroker.observe import logs
@@ -34,6 +34,7 @@ from pybroker.protocol import errors
 
 if TYPE_CHECKING:
     from pybroker._core.core import Core, CoreError
+    from pybroker.coordinator.groups import Groups
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -69,6 +70,7 @@ class Server:
         self._writer = ThreadPoolExecutor(1, "pb-metadata")
         self._flusher = ThreadPoolExecutor(1, "pb-checkpoint")
         self._timer: asyncio.TimerHandle | None = None
+        self._groups: Groups | None = None
         self._ticking: asyncio.Task[None] | None = None
 
     # ---- start
@@ -122,10 +124,12 @@ class Server:
             self._listen(listener)
         self.answers = MetadataAnswers(node_id=self.node_id, cluster_id=self.cluster_id, rack=self.rack)
         self._core.start()
-        self.own_log = OwnLog(self._core, self._core_error, self._flusher)
-        self._dispatcher = Dispatcher(self, self._core, on_appended=self.own_log.settle, on_gone=self._on_gone)
+        self._own_log = OwnLog(self._core, self._core_error, self._flusher)
+        self._dispatcher = Dispatcher(self, self._core, on_appended=self._own_log.settle, on_gone=self._on_gone)
         self._dispatcher.start()
         self._schedule_checkpoint()
+        if OFFSETS_TOPIC in self.controller.image.by_name:
+            asyncio.get_running_loop().call_soon(lambda: self.groups)   # read on, once clients are served
 
     def _make_core(self, paths: Sequence[str]) -> "Core":
         try:
@@ -204,6 +208,8 @@ class Server:
         if self._timer:
             self._timer.cancel()
         await self._dispatcher.stop(STOP_WAIT_S)
+        if self._groups is not None:
+            self._groups.stop()
         if self._ticking:
             await asyncio.wait([self._ticking])
         try:
@@ -239,6 +245,8 @@ class Server:
     def _on_broker_config(self, changed: set[str]) -> None:
         log.info("config changed", extra={"keys": ",".join(sorted(changed))})
         self._core.configure(**self.config.core_settings())
+        if self._groups is not None:
+            self._groups.config_changed()
         if "pybroker.log.level" in changed:
             logs.set_level(self.config.text("pybroker.log.level") or "info")
 
@@ -252,7 +260,8 @@ class Server:
         log.info("config read again", extra={"changed": len(changed)})
 
     def _on_gone(self, connection_id: int) -> None:
-        log.debug("peer left while its request waits", extra={"connection_id": connection_id})
+        if self._groups is not None:
+            self._groups.on_gone(connection_id)
 
     # ---- what handlers ask
 
@@ -267,6 +276,15 @@ class Server:
         return [
             ConfigEntry(LOGGER_KEY, name, level, SOURCE_LOGGER, False, (Synonym(name, level, SOURCE_LOGGER),)) for name, level in logs.levels().items()
         ]
+
+    @property
+    def groups(self) -> "Groups":
+        if self._groups is None:
+            from pybroker.coordinator.groups import Groups
+
+            self._groups = Groups(controller=self.controller, config=self.config, own_log=self._own_log, core=self._core, now_ms=self.now_ms, wall_ms=wall_ms)
+            self._groups.start()
+        return self._groups
 
     def log_dirs(self) -> list[LogDir]:
         return [LogDir(path, *_space(path)) for path in self.config.log_dirs]
@@ -297,6 +315,11 @@ class Server:
                 log.info("topic created automatically", extra={"topic": outcome.name})
             elif not isinstance(outcome.error, errors.TopicAlreadyExists):
                 log.warning("topic cannot be created automatically", extra={"topic": outcome.name, "error": str(outcome.error)})
+
+
+def wall_ms() -> int:
+    """Milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
 
 
 def _space(path: str) -> tuple[int, int]:

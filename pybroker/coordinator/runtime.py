@@ -7,11 +7,11 @@ Bounds      a batch of records goes out when it is full; the rest waits for the 
 Thread      control
 """
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, Protocol, TypeVar
 
-from pybroker.broker.loop import asyncio
 from pybroker.coordinator.effects import Record, Steady, Turn
 from pybroker.protocol import errors
 

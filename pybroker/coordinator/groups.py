@@ -1,0 +1,282 @@
+"""The group coordinator as handlers see it: finds the shard of a group, makes the offsets topic when it is first needed, keeps time.
+
+Thread  control
+"""
+
+import asyncio
+import logging
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+from pybroker.coordinator.effects import Steady, Turn
+from pybroker.coordinator.group.assignors import Assignor, Range, Uniform
+from pybroker.coordinator.group.classic import ClassicGroups
+from pybroker.coordinator.group.classic_rebalance import Settings as ClassicSettings
+from pybroker.coordinator.group.consumer import ConsumerGroups
+from pybroker.coordinator.group.consumer_change import Settings as ConsumerSettings
+from pybroker.coordinator.group.offsets import Offset
+from pybroker.coordinator.group.shard import Shard as State
+from pybroker.coordinator.runtime import Outcome, Runtime, Shard, shard_of
+from pybroker.coordinator.topic import InternalTopic, OwnLog
+from pybroker.metadata.controller import Controller
+from pybroker.metadata.records import OFFSETS_TOPIC
+from pybroker.protocol import errors
+
+log = logging.getLogger(__name__)
+
+GROUP_RESOURCE = 32
+ASSIGNORS: dict[str, Assignor] = {"uniform": Uniform(), "range": Range()}
+GROUP_ID_CHARS_MAX = 1000
+_CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f]")
+
+Work = Callable[[State, Turn, Any], Any]
+
+
+class Config(Protocol):
+    """The broker's config."""
+
+    def integer(self, name: str) -> int: ...
+    def text(self, name: str) -> str | None: ...
+    def entries(self, name: str) -> tuple[str, ...]: ...
+
+
+class Core(Protocol):
+    """The loops' table of steady members."""
+
+    def put_member(self, group: bytes, member: bytes, instance: bytes | None, generation: int, interval_ms: int, consumer: bool) -> bool: ...
+    def remove_member(self, group: bytes, member: bytes) -> None: ...
+    def member_heard_ns(self, group: bytes, member: bytes) -> int: ...
+
+
+class _Members:
+    """The table by text."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    def put(self, member: Steady) -> None:
+        instance = None if member.instance_id is None else member.instance_id.encode()
+        self._core.put_member(member.group_id.encode(), member.member_id.encode(), instance, member.generation, member.interval_ms, member.consumer)
+
+    def remove(self, group_id: str, member_id: str) -> None:
+        self._core.remove_member(group_id.encode(), member_id.encode())
+
+    def heard_ms(self, group_id: str, member_id: str) -> int | None:
+        heard_ns = self._core.member_heard_ns(group_id.encode(), member_id.encode())
+        return None if heard_ns < 0 else heard_ns // 1_000_000
+
+
+class Groups:
+    """All groups of this broker."""
+
+    def __init__(self, *, controller: Controller, config: Config, own_log: OwnLog, core: Core, now_ms: Callable[[], int], wall_ms: Callable[[], int]) -> None:
+        """``now_ms`` monotonic, ``wall_ms`` since 1970."""
+        self._controller = controller
+        self._config = config
+        self._members = _Members(core)
+        self._now_ms, self._wall_ms = now_ms, wall_ms
+        self._topic = InternalTopic(OFFSETS_TOPIC, controller, own_log)
+        self._runtime: Runtime[State] | None = None
+        self._parked: dict[int, list[tuple[str, asyncio.Future[Any]]]] = {}
+        self._expiry: asyncio.TimerHandle | None = None
+        self._classic_settings: ClassicSettings | None = None
+
+    # ---- start, stop, time
+
+    def now_ms(self) -> int:
+        return self._now_ms()
+
+    def wall_ms(self) -> int:
+        return self._wall_ms()
+
+    def start(self) -> None:
+        """Begin to read what there is, in the background; requests come in between."""
+        self._expiry = asyncio.get_running_loop().call_later(self._config.integer("offsets.retention.check.interval.ms") / 1000, self._expire)
+        if self._topic.topic is not None:
+            asyncio.get_running_loop().call_soon(self._read_all)
+
+    def _read_all(self) -> None:
+        runtime = self._need_runtime()
+        for shard in runtime.shards:
+            try:
+                if self._topic.has_records(shard.partition):
+                    shard.load()
+            except errors.KafkaError as error:
+                log.error("state of groups cannot be read", extra={"partition": shard.partition, "error": str(error)})
+
+    def stop(self) -> None:
+        if self._expiry is not None:
+            self._expiry.cancel()
+        if self._runtime is not None:
+            self._runtime.stop()
+
+    def _expire(self) -> None:
+        self._expiry = asyncio.get_running_loop().call_later(self._config.integer("offsets.retention.check.interval.ms") / 1000, self._expire)
+        for shard in self._runtime.shards if self._runtime else ():
+            shard.run(lambda state, turn: state.expire_offsets(turn))
+
+    # ---- settings
+
+    def classic_settings(self) -> ClassicSettings:
+        if self._classic_settings is None:
+            whole = self._config.integer
+            self._classic_settings = ClassicSettings(
+                session_ms_min=whole("group.min.session.timeout.ms"),
+                session_ms_max=whole("group.max.session.timeout.ms"),
+                members_max=min(whole("group.max.size"), whole("pybroker.group.members.max")),
+                initial_delay_ms=whole("group.initial.rebalance.delay.ms"),
+                metadata_bytes_max=whole("pybroker.group.metadata.bytes.max"),
+            )
+        return self._classic_settings
+
+    def consumer_settings(self, group_id: str) -> ConsumerSettings:
+        """What the config says for one group of the consumer protocol: its own values, or the broker's."""
+        whole = self._config.integer
+        own: Mapping[str, str] = self._controller.image.config(GROUP_RESOURCE, group_id)
+
+        def value(name: str) -> int:
+            return int(own[f"consumer.{name}"]) if f"consumer.{name}" in own else whole(f"group.consumer.{name}")
+
+        policy = (self._config.text("group.consumer.migration.policy") or "").upper()
+        classic = self.classic_settings()
+        return ConsumerSettings(
+            heartbeat_interval_ms=value("heartbeat.interval.ms"),
+            session_timeout_ms=value("session.timeout.ms"),
+            assignment_interval_ms=value("assignment.interval.ms"),
+            members_max=min(whole("group.consumer.max.size"), whole("pybroker.group.members.max")),
+            classic_members_max=classic.members_max,
+            classic_session_min_ms=classic.session_ms_min,
+            classic_session_max_ms=classic.session_ms_max,
+            assignors={name: ASSIGNORS[name] for name in self._config.entries("group.consumer.assignors") if name in ASSIGNORS},
+            may_upgrade=policy in ("UPGRADE", "BIDIRECTIONAL"),
+            may_downgrade=policy in ("DOWNGRADE", "BIDIRECTIONAL"),
+        )
+
+    def config_changed(self) -> None:
+        """Some config is another one now."""
+        self._classic_settings = None
+
+    # ---- shards
+
+    def _new_state(self) -> State:
+        new_id = _new_member_id
+        classic = ClassicGroups(self.classic_settings, new_id, self._members.heard_ms)
+        consumer = ConsumerGroups(self._controller.image, self.consumer_settings, new_id)
+        return State(classic, consumer, retention_ms=self._retention_ms, new_id=new_id, groups_max=self._groups_left)
+
+    def _retention_ms(self) -> int:
+        return self._config.integer("offsets.retention.minutes") * 60_000
+
+    def _groups_left(self) -> int:
+        count = sum(state.group_count for state in self._runtime.loaded()) if self._runtime else 0
+        return self._config.integer("pybroker.groups.max") - count
+
+    def _need_runtime(self) -> Runtime[State]:
+        """The topic is there."""
+        topic = self._topic.topic
+        assert topic is not None
+        if self._runtime is None or len(self._runtime.shards) != len(topic.partitions):
+            self._runtime = Runtime([Shard(index, self._topic, self._new_state, self, self._members) for index in range(len(topic.partitions))])
+        return self._runtime
+
+    async def prepare(self) -> None:
+        """Make the offsets topic if it is not there. Raises CoordinatorNotAvailable."""
+        configs = {"cleanup.policy": "compact", "compression.type": "producer", "segment.bytes": str(self._config.integer("offsets.topic.segment.bytes"))}
+        await self._topic.make(self._config.integer("offsets.topic.num.partitions"), configs)
+        self._need_runtime()
+
+    def speaks(self, protocol: str) -> bool:
+        """Whether a group protocol is on."""
+        return protocol in self._config.entries("group.coordinator.rebalance.protocols")
+
+    @property
+    def is_prepared(self) -> bool:
+        return self._topic.topic is not None
+
+    def _shard(self, group_id: str) -> Shard[State]:
+        shards = self._need_runtime().shards
+        return shards[shard_of(group_id, len(shards))]
+
+    # ---- requests
+
+    def ask(self, group_id: str, work: Work, *, at_once: bool = False, connection_id: int | None = None) -> Outcome:
+        """Do something with the shard of a group; see Shard.ask. ``connection_id``: whose going away ends the wait of a parked request."""
+        if not self.is_prepared:
+            return asyncio.get_running_loop().create_task(self._ask_later(group_id, work, at_once, connection_id))
+        if connection_id is None:
+            return self._shard(group_id).ask(self._with_topics(work), at_once=at_once)
+        found = work
+
+        def parking(state: State, turn: Turn, token: Any) -> Any:
+            answer = found(state, turn, token)
+            if answer is None:
+                self._park(connection_id, group_id, token)
+            return answer
+
+        return self._shard(group_id).ask(self._with_topics(parking), at_once=at_once)
+
+    def _with_topics(self, work: Work) -> Work:
+        image = self._controller.image
+
+        def go(state: State, turn: Turn, token: Any) -> Any:
+            state.consumer.topics = image
+            return work(state, turn, token)
+
+        return go
+
+    async def _ask_later(self, group_id: str, work: Work, at_once: bool, connection_id: int | None) -> Any:
+        await self.prepare()
+        outcome = self.ask(group_id, work, at_once=at_once, connection_id=connection_id)
+        return await outcome if isinstance(outcome, asyncio.Future) else outcome
+
+    def _park(self, connection_id: int, group_id: str, token: "asyncio.Future[Any]") -> None:
+        self._parked.setdefault(connection_id, []).append((group_id, token))
+        token.add_done_callback(lambda _done: self._unpark(connection_id, token))
+
+    def _unpark(self, connection_id: int, token: "asyncio.Future[Any]") -> None:
+        left = [entry for entry in self._parked.pop(connection_id, []) if entry[1] is not token]
+        if left:
+            self._parked[connection_id] = left
+
+    def on_gone(self, connection_id: int) -> None:
+        """The peer of a connection left while a request of it waits."""
+        for group_id, token in list(self._parked.get(connection_id, ())):
+            self._shard(group_id).run(lambda state, turn, group_id=group_id, token=token: state.classic.disconnected(group_id, token, turn))  # type: ignore[misc]
+            if not token.done():
+                token.cancel()
+
+    async def states(self) -> Sequence[State]:
+        """All shards, read from the log. Raises CoordinatorLoadInProgress."""
+        if not self.is_prepared:
+            return []
+        runtime = self._need_runtime()
+        await runtime.load_all()
+        return list(runtime.loaded())
+
+    def topics_deleted(self, names: Sequence[str]) -> None:
+        """Offsets of topics that are gone are forgotten."""
+        for shard in self._runtime.shards if self._runtime else ():
+            shard.run(lambda state, turn: state.offsets.remove_topics(names, turn))
+
+    # ---- watching
+
+    def each_offset(self) -> Iterator[tuple[str, str, int, Offset]]:
+        """Group, topic, partition and what is committed, of all groups that have been read."""
+        for state in self._runtime.loaded() if self._runtime else ():
+            for group_id, topics in state.offsets.groups.items():
+                for topic, partitions in topics.items():
+                    for partition, one in partitions.items():
+                        yield group_id, topic, partition, one
+
+
+def check_group_id(group_id: str, *, may_be_empty: bool = False) -> None:
+    """Raises InvalidGroupId: empty, longer than GROUP_ID_CHARS_MAX, or with control characters."""
+    if (not group_id and not may_be_empty) or len(group_id) > GROUP_ID_CHARS_MAX or _CONTROL_CHARACTERS.search(group_id):
+        raise errors.InvalidGroupId()
+
+
+def _new_member_id() -> str:
+    text = os.urandom(16).hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
