@@ -234,7 +234,7 @@ class Groups:
     def __init__(self, broker: AnyBroker) -> None:
         self.broker = broker
         self.client = Client(broker)
-        self._members: list[Member] = []
+        self._closing: list[Connection] = []
 
     def call(self, request: Any, version: int) -> Any:
         return self.client.call(request, version)
@@ -244,7 +244,7 @@ class Groups:
 
     def member(self, group: str | None = None, **fields: Any) -> Member:
         made = Member(self.broker, new_name("g") if group is None else group, **fields)
-        self._members.append(made)
+        self._closing.append(made.connection)
         return made
 
     def gather(self, members: Sequence[Member], version: int = 9) -> Member:
@@ -323,8 +323,8 @@ class Groups:
         return fetch(self.client.connection, group, rows, ids=self.client.ids, **fields)
 
     def close(self) -> None:
-        for member in self._members:
-            member.close()
+        for connection in self._closing:
+            connection.close()
         self.client.close()
 
 
