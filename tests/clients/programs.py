@@ -57,7 +57,8 @@ def need_version(tool: str, *words: str, least: tuple[int, int]) -> None:
         pytest.skip(f"{tool} is {match[0]}, and this client needs {least[0]}.{least[1]}")
 
 
-def _built(*words: str, cwd: Path, environment: dict[str, str] | None = None) -> None:
+def built(*words: str, cwd: Path, environment: dict[str, str] | None = None) -> None:
+    """Run what builds a client; it must succeed."""
     done = subprocess.run(words, cwd=cwd, env={**os.environ, **(environment or {})}, capture_output=True, text=True, timeout=BUILD_S_MAX)
     assert done.returncode == 0, f"{' '.join(words)}\n{done.stdout[-4096:]}{done.stderr[-4096:]}"
 
@@ -67,7 +68,7 @@ def kafkajs_built() -> list[str]:
     """The adapter's command, as the two below."""
     folder = HERE / "kafkajs"
     if not (folder / "node_modules" / "kafkajs").is_dir():
-        _built("npm", "install", "--no-audit", "--no-fund", "--no-package-lock", cwd=folder)
+        built("npm", "install", "--no-audit", "--no-fund", "--no-package-lock", cwd=folder)
     return ["node", str(folder / "adapter.js")]
 
 
@@ -76,8 +77,8 @@ def java_built() -> list[str]:
     folder, target = HERE / "java" / "adapter", BUILD / "java_adapter"
     jars = target / "jars"
     if not list(jars.glob("kafka-clients-*.jar")):
-        _built("mvn", "-B", "-q", "dependency:copy-dependencies", f"-DoutputDirectory={jars}", cwd=folder)
-    _built("javac", "-cp", f"{jars}/*", "-d", str(target), "Adapter.java", "Member.java", cwd=folder)
+        built("mvn", "-B", "-q", "dependency:copy-dependencies", f"-DoutputDirectory={jars}", cwd=folder)
+    built("javac", "-cp", f"{jars}/*", "-d", str(target), "Adapter.java", "Member.java", cwd=folder)
     return ["java", "-Xmx256m", "-XX:TieredStopAtLevel=1", "-cp", f"{target}:{jars}/*", "Adapter"]
 
 
@@ -85,7 +86,7 @@ def java_built() -> list[str]:
 def franz_go_built() -> list[str]:
     """Also the member of groups, beside it."""
     for program, package in (("franz_adapter", "."), ("franz_member", "./member")):
-        _built("go", "build", "-o", str(BUILD / program), package, cwd=HERE / "franz_go" / "adapter", environment={"GOFLAGS": "-mod=readonly"})
+        built("go", "build", "-o", str(BUILD / program), package, cwd=HERE / "franz_go" / "adapter", environment={"GOFLAGS": "-mod=readonly"})
     return [str(BUILD / "franz_adapter")]
 
 
