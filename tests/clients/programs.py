@@ -41,13 +41,14 @@ class FranzGo(ProgramAdapter):
     name = "franz-go"
 
 
-def _need(*tools: str) -> None:
+def need(*tools: str) -> None:
+    """Skip where a tool is missing."""
     for tool in tools:
         if which(tool) is None:
             pytest.skip(f"{tool} is not installed")
 
 
-def _need_version(tool: str, *words: str, least: tuple[int, int]) -> None:
+def need_version(tool: str, *words: str, least: tuple[int, int]) -> None:
     """Skip where the tool is older than what its client needs."""
     text = subprocess.run([tool, *words], capture_output=True, text=True, timeout=60, check=True).stdout
     match = re.search(r"(\d+)(?:\.(\d+))?", text)
@@ -56,57 +57,60 @@ def _need_version(tool: str, *words: str, least: tuple[int, int]) -> None:
         pytest.skip(f"{tool} is {match[0]}, and this client needs {least[0]}.{least[1]}")
 
 
-def _built(*words: str, cwd: Path, environment: dict[str, str] | None = None) -> None:
+def built(*words: str, cwd: Path, environment: dict[str, str] | None = None) -> None:
+    """Run what builds a client; it must succeed."""
     done = subprocess.run(words, cwd=cwd, env={**os.environ, **(environment or {})}, capture_output=True, text=True, timeout=BUILD_S_MAX)
     assert done.returncode == 0, f"{' '.join(words)}\n{done.stdout[-4096:]}{done.stderr[-4096:]}"
 
 
 @cache
-def _kafkajs() -> list[str]:
+def kafkajs_built() -> list[str]:
+    """The adapter's command, as the two below."""
     folder = HERE / "kafkajs"
     if not (folder / "node_modules" / "kafkajs").is_dir():
-        _built("npm", "install", "--no-audit", "--no-fund", "--no-package-lock", cwd=folder)
+        built("npm", "install", "--no-audit", "--no-fund", "--no-package-lock", cwd=folder)
     return ["node", str(folder / "adapter.js")]
 
 
 @cache
-def _java() -> list[str]:
+def java_built() -> list[str]:
     folder, target = HERE / "java" / "adapter", BUILD / "java_adapter"
     jars = target / "jars"
     if not list(jars.glob("kafka-clients-*.jar")):
-        _built("mvn", "-B", "-q", "dependency:copy-dependencies", f"-DoutputDirectory={jars}", cwd=folder)
-    _built("javac", "-cp", f"{jars}/*", "-d", str(target), "Adapter.java", cwd=folder)
+        built("mvn", "-B", "-q", "dependency:copy-dependencies", f"-DoutputDirectory={jars}", cwd=folder)
+    built("javac", "-cp", f"{jars}/*", "-d", str(target), "Adapter.java", "Member.java", cwd=folder)
     return ["java", "-Xmx256m", "-XX:TieredStopAtLevel=1", "-cp", f"{target}:{jars}/*", "Adapter"]
 
 
 @cache
-def _franz_go() -> list[str]:
-    program = BUILD / "franz_adapter"
-    _built("go", "build", "-o", str(program), ".", cwd=HERE / "franz_go" / "adapter", environment={"GOFLAGS": "-mod=readonly"})
-    return [str(program)]
+def franz_go_built() -> list[str]:
+    """Also the member of groups, beside it."""
+    for program, package in (("franz_adapter", "."), ("franz_member", "./member")):
+        built("go", "build", "-o", str(BUILD / program), package, cwd=HERE / "franz_go" / "adapter", environment={"GOFLAGS": "-mod=readonly"})
+    return [str(BUILD / "franz_adapter")]
 
 
 def start_kcat(bootstrap: str, log_path: Path) -> Adapter:
-    _need("kcat")
+    need("kcat")
     return Kcat(bootstrap)
 
 
 def start_kafkajs(bootstrap: str, log_path: Path) -> Adapter:
-    _need("node", "npm")
-    _need_version("node", "--version", least=(14, 0))
-    return KafkaJs(bootstrap, _kafkajs(), log_path)
+    need("node", "npm")
+    need_version("node", "--version", least=(14, 0))
+    return KafkaJs(bootstrap, kafkajs_built(), log_path)
 
 
 def start_java(bootstrap: str, log_path: Path) -> Adapter:
-    _need("java", "javac", "mvn")
-    _need_version("javac", "-version", least=(17, 0))
-    return JavaClients(bootstrap, _java(), log_path)
+    need("java", "javac", "mvn")
+    need_version("javac", "-version", least=(17, 0))
+    return JavaClients(bootstrap, java_built(), log_path)
 
 
 def start_franz_go(bootstrap: str, log_path: Path) -> Adapter:
-    _need("go")
-    _need_version("go", "env", "GOVERSION", least=(1, 21))                  # the first that fetches the version which go.mod asks for
-    return FranzGo(bootstrap, _franz_go(), log_path)
+    need("go")
+    need_version("go", "env", "GOVERSION", least=(1, 21))                  # the first that fetches the version which go.mod asks for
+    return FranzGo(bootstrap, franz_go_built(), log_path)
 
 
 CLIENTS: Final[dict[str, Start]] = {
