@@ -28,7 +28,7 @@ async def _prepare(broker: Broker, request: FindCoordinatorRequest, caller: Call
 def _answer(broker: Broker, request: FindCoordinatorRequest, caller: Caller) -> FindCoordinatorResponse:
     if caller.api_version < SEVERAL_FROM:
         [row] = _rows(broker, request.key_type, [request.key], caller)
-        return FindCoordinatorResponse(error_code=row.error_code, error_message=row.error_message, node_id=row.node_id, host=row.host, port=row.port)
+        return FindCoordinatorResponse(error_code=row.error_code, error_message=row.error_message or "NONE", node_id=row.node_id, host=row.host, port=row.port)
     return FindCoordinatorResponse(coordinators=_rows(broker, request.key_type, request.coordinator_keys, caller))
 
 

@@ -15,9 +15,9 @@ TYPED_FROM = 5
 def handle(broker: Broker, request: SyncGroupRequest, caller: Caller) -> Any:
     """The member's part, when the leader has said what everybody gets: a future."""
     check_group_id(request.group_id)
-    if caller.api_version >= TYPED_FROM and (request.protocol_type is None or request.protocol_name is None):
-        raise errors.InconsistentGroupProtocol()
     version = caller.api_version
+    if version >= TYPED_FROM and (request.protocol_type is None or request.protocol_name is None):
+        raise errors.InconsistentGroupProtocol()
     return broker.groups.ask(request.group_id, lambda state, turn, token: state.sync(request, version, token, turn), connection_id=caller.connection_id)
 
 

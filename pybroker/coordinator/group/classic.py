@@ -64,7 +64,7 @@ class ClassicGroups:
         )
         if not request.member_id:
             return self._join_unknown(group, newcomer, request, version, token, turn)
-        return self._join_known(group, newcomer, token, turn)
+        return self._join_known(group, newcomer, request.protocol_type, token, turn)
 
     def _join_unknown(self, group: ClassicGroup, newcomer: Member, request: JoinGroupRequest, version: int, token: Any, turn: Turn) -> JoinGroupResponse | None:
         newcomer.id = f"{newcomer.instance_id or newcomer.client_id[:CLIENT_ID_CHARS_MAX]}-{self._new_id()}"
@@ -79,9 +79,9 @@ class ClassicGroups:
         self._add(group, newcomer, request.protocol_type, token, turn)
         return None
 
-    def _join_known(self, group: ClassicGroup, newcomer: Member, token: Any, turn: Turn) -> JoinGroupResponse | None:
+    def _join_known(self, group: ClassicGroup, newcomer: Member, protocol_type: str, token: Any, turn: Turn) -> JoinGroupResponse | None:
         if newcomer.id in group.pending and newcomer.instance_id is None:
-            self._add(group, newcomer, group.protocol_type, token, turn)
+            self._add(group, newcomer, protocol_type, token, turn)
             return None
         member = _known(group, newcomer.id, newcomer.instance_id)
         same = member.protocols == newcomer.protocols
