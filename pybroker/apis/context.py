@@ -143,5 +143,8 @@ class Broker(Protocol):
     def alter_loggers(self, changes: Sequence[ConfigChange], *, validate_only: bool) -> None:
         """Change levels of loggers until the next start. Raises InvalidRequest, InvalidConfig."""
 
+    def on_topics_deleted(self, names: Sequence[str]) -> None:
+        """Topics are gone: whoever keeps something about them forgets it."""
+
     async def create_automatically(self, names: Sequence[str]) -> None:
         """Create those of the topics that the limits of automatic creation allow; those that cannot be made are left out."""

@@ -19,6 +19,8 @@ REQUEST = OffsetCommitRequest
 BY_ID_FROM = 10
 MEMBER_EPOCH_FROM = 9
 PARTITIONS_MAX = 100_000
+NOTHING_COMMITTED = -1
+"""The least offset that is taken: what a fetch says where there is none."""
 
 
 def handle(broker: Broker, request: OffsetCommitRequest, caller: Caller) -> Any:
@@ -63,7 +65,7 @@ def _refusal(topic: Topic | None, part: OffsetCommitRequestPartition, by_id: boo
         refusal = errors.UnknownTopicOrPartition
     elif part.committed_metadata is not None and len(part.committed_metadata) > metadata_max:
         refusal = errors.OffsetMetadataTooLarge
-    elif part.committed_offset < 0:
+    elif part.committed_offset < NOTHING_COMMITTED:
         refusal = errors.InvalidCommitOffsetSize
     return refusal.code if refusal else 0
 

@@ -42,6 +42,7 @@ async def handle(broker: Broker, request: DeleteTopicsRequest, caller: Caller) -
     results += [_result(found.pop(topic_id), errors.InvalidRequest("The topic was named twice.")) for topic_id in twice]
     outcomes = await broker.controller.delete_topics(list(found))
     results += [_result(found[topic_id], error) for topic_id, error in outcomes.items()]
+    broker.on_topics_deleted([found[topic_id].name or "" for topic_id, error in outcomes.items() if error is None])
     return DeleteTopicsResponse(responses=results)
 
 

@@ -12,7 +12,7 @@ REQUEST = OffsetDeleteRequest
 
 def handle(broker: Broker, request: OffsetDeleteRequest, caller: Caller) -> Any:
     """Each partition by itself; partitions that do not exist are told so."""
-    check_group_id(request.group_id, may_be_empty=True)
+    check_group_id(request.group_id)
     image = broker.controller.image
     wanted: list[tuple[str, int]] = []
     topics = []

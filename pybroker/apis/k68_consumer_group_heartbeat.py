@@ -3,7 +3,6 @@
 from typing import Any
 
 from pybroker.apis.context import Broker, Caller
-from pybroker.coordinator.groups import check_group_id
 from pybroker.protocol import errors
 from pybroker.protocol.messages.k68_consumer_group_heartbeat import ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse
 
@@ -14,7 +13,8 @@ def handle(broker: Broker, request: ConsumerGroupHeartbeatRequest, caller: Calle
     """Join, go on, or leave; the answer brings the assignment when there is news."""
     if not broker.groups.speaks("consumer"):
         raise errors.UnsupportedVersion("The consumer group protocol is not on: group.coordinator.rebalance.protocols.")
-    check_group_id(request.group_id)
+    if not request.group_id.strip():
+        raise errors.InvalidRequest("GroupId can't be empty.")
     version, client_id, host = caller.api_version, caller.client_id or "", f"/{caller.peer_host}"
     return broker.groups.ask(request.group_id, lambda state, turn, token: state.consumer_heartbeat(request, version, client_id, host, turn))
 

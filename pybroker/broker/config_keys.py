@@ -233,7 +233,7 @@ pybroker.flush.policy|s|group|{group,os}|h|c|+|When acks=all is answered: group,
 pybroker.log.format|s|kv|{kv,json}|l|r|+|Form of the log lines on standard error: key=value or JSON.
 pybroker.log.level|s|info|{debug,info,warning,error}|l|c|+|Least important log lines that are written.
 pybroker.group.members.max|i|10000|1..|m|c|+|Most members of one group, whatever its protocol and group.max.size say.
-pybroker.group.metadata.bytes.max|l|16777216|1024..|m|c|+|Bytes that all members of a classic group may say to their assignors together.
+pybroker.group.metadata.bytes.max|l|8388608|1024..|m|c|+|Bytes that all members of a classic group may say to their assignors together.
 pybroker.groups.max|i|100000|1..|m|c|+|Most groups of this broker; one more is told that its coordinator is not available.
 pybroker.max.open.segments|i|2000|16..|m|r|+|Files of logs held open at a time.
 pybroker.max.partitions|i|200000|1..|m|c|+|Most partitions on this broker.

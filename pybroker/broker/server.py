@@ -286,6 +286,10 @@ class Server:
             self._groups.start()
         return self._groups
 
+    def on_topics_deleted(self, names: Sequence[str]) -> None:
+        if self._groups is not None:
+            self._groups.topics_deleted(names)
+
     def log_dirs(self) -> list[LogDir]:
         return [LogDir(path, *_space(path)) for path in self.config.log_dirs]
 

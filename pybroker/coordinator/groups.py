@@ -253,7 +253,11 @@ class Groups:
         return list(runtime.loaded())
 
     def topics_deleted(self, names: Sequence[str]) -> None:
-        """Offsets of topics that are gone are forgotten."""
+        """Offsets of topics that are gone are forgotten; all groups, when it is their own topic."""
+        if OFFSETS_TOPIC in names and self._runtime is not None:
+            for shard in self._runtime.shards:
+                shard.drop()
+            self._runtime = None
         for shard in self._runtime.shards if self._runtime else ():
             shard.run(lambda state, turn: state.offsets.remove_topics(names, turn))
 

@@ -212,7 +212,13 @@ class Shard(Generic[S]):
     def _fail(self, batch: _Batch, error: BaseException) -> None:
         """The log did not take it: nothing that memory says since then is true."""
         log.error("records of a coordinator cannot be written; it is read again", extra={"partition": self.partition, "error": str(error)})
-        waiting = [token for one in (batch, *self._gathering) for token, _ in one.answers]
+        self._out = batch
+        self.drop()
+
+    def drop(self) -> None:
+        """Throw the state away; who waits is told to come again."""
+        waiting = [token for one in (*([self._out] if self._out else ()), *self._gathering) for token, _ in one.answers]
+        self._out = None
         self._gathering.clear()
         self.state = None
         self._stop_timer()

@@ -6,13 +6,14 @@ import pytest
 
 from pybroker.protocol.messages import k08_offset_commit as k08
 from tests.support import kafka
-from tests.support.broker import ours_only
+from tests.support.broker import FOREIGN, ours_only
 from tests.support.fixtures import StartBroker
 from tests.support.groups import (
     FENCED_INSTANCE_ID,
     GROUP_CONFIG,
     GROUP_ID_NOT_FOUND,
     ILLEGAL_GENERATION,
+    INVALID_COMMIT_OFFSET_SIZE,
     OFFSET_METADATA_TOO_LARGE,
     REBALANCE_IN_PROGRESS,
     UNKNOWN_MEMBER_ID,
@@ -171,12 +172,21 @@ def test_metadata_is_kept_up_to_its_bound(groups: Groups, version: int) -> None:
     assert groups.committed(name, [(topic, [0])])[topic, 0][0] == 5
 
 
-@pytest.mark.parametrize("offset", [0, 2**63 - 1, -1, -2])
+@pytest.mark.parametrize("offset", [0, 2**63 - 1, -1])
 def test_any_offset_is_kept(groups: Groups, offset: int) -> None:
-    """The broker does not compare with the log; a negative one reads as "nothing committed" to every client."""
+    """The broker does not compare with the log; -1 reads as "nothing committed" to every client."""
     topic, name = groups.topic(), new_name("g")
     assert groups.commit(name, [(topic, 0, offset)])[0][2] == kafka.NONE
     assert groups.committed(name, [(topic, [0])])[topic, 0][0] == offset
+
+
+@pytest.mark.parametrize("offset", [-2, -(2**63)])
+def test_an_offset_that_can_mean_nothing_is_refused(groups: Groups, offset: int) -> None:
+    """Kafka keeps it, and every client that fetches it fails or begins anew."""
+    topic, name = groups.topic(), new_name("g")
+    groups.commit(name, [(topic, 0, 5)])
+    assert groups.commit(name, [(topic, 0, offset)])[0][2] == (kafka.NONE if FOREIGN else INVALID_COMMIT_OFFSET_SIZE)
+    assert groups.committed(name, [(topic, [0])])[topic, 0][0] == (offset if FOREIGN else 5)
 
 
 @pytest.mark.parametrize("version", [2, 3, 4])

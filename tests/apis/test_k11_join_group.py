@@ -466,7 +466,7 @@ def test_static_member_does_not_take_part_twice(groups: Groups) -> None:
 def test_metadata_beyond_the_bound_is_refused(groups: Groups) -> None:
     """What one member may make the broker keep is bounded; the error says so and the group goes on."""
     [member] = groups.stable()
-    huge = groups.member(member.group, protocols=[("range", bytes(20 << 20))])
+    huge = groups.member(member.group, protocols=[("range", bytes(10 << 20))])
     answer = huge.try_join()
     assert answer.error_code not in (kafka.NONE, MEMBER_ID_REQUIRED)
     assert member.heartbeat() == kafka.NONE

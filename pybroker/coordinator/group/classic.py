@@ -22,6 +22,8 @@ from pybroker.protocol.messages.k13_leave_group import MemberIdentity, MemberRes
 from pybroker.protocol.messages.k14_sync_group import SyncGroupRequest, SyncGroupResponse
 
 CONSUMER = "consumer"
+SKIP_ASSIGNMENT_FROM = 9
+"""First version of JoinGroup in which a leader can be told that nothing is to be assigned (KIP-814)."""
 CLIENT_ID_CHARS_MAX = 200
 """Of a client id that becomes part of a member id."""
 
@@ -130,7 +132,7 @@ class ClassicGroups:
         if member.sync is not None:
             turn.answers.append((member.sync, SyncGroupResponse(error_code=fenced)))
             member.sync = None
-        was_leader = group.leader == member.id
+        was_leader, old_id = group.leader == member.id, member.id
         before, chosen = member.protocols, group.protocol
         member = group.replace_static(member, newcomer.id)
         member.queued_ms = None
@@ -138,9 +140,9 @@ class ClassicGroups:
         if group.is_in(State.STABLE) and _wants_the_same(group, member, before, chosen):
             # Nothing moves: it goes on with what it had. The leader too, which older clients would take as a call to assign anew: they are told of a leader that is not there.
             turn.records.append(classic_records.group(group))
-            response = joined(group, member, skip_assignment=was_leader)
-            if was_leader and version < 9:
-                response.leader, response.members = request.member_id or "", []
+            response = joined(group, member, skip_assignment=was_leader and version >= SKIP_ASSIGNMENT_FROM)
+            if was_leader and version < SKIP_ASSIGNMENT_FROM:
+                response.leader, response.members = old_id, []
             member.is_new = False
             turn.steady.append(steady(group, member))
             return response
@@ -164,12 +166,12 @@ class ClassicGroups:
         if group.is_in(State.PREPARING):
             raise errors.RebalanceInProgress()
         keep_session(group, member, turn, self.timers)
+        group.unsynced.discard(member.id)
         if group.is_in(State.STABLE):
             return synced(group, member)
         if member.sync is not None:
             turn.answers.append((member.sync, SyncGroupResponse(error_code=errors.RebalanceInProgress.code)))
         member.sync = token
-        group.unsynced.discard(member.id)
         if member.id == group.leader:
             parts = {one.member_id: bytes(one.assignment) for one in request.assignments}
             for one in group.members.values():
@@ -213,7 +215,8 @@ class ClassicGroups:
         if group is None:
             raise errors.UnknownMemberId()
         if one.group_instance_id is None and group.pending.pop(one.member_id, None) is not None:
-            return True
+            try_complete(group, turn, self.timers)          # it was never in the group: others may have waited for it, no more
+            return False
         if one.group_instance_id is not None and not one.member_id:
             member_id = group.statics.get(one.group_instance_id)
             if member_id is None:
@@ -280,7 +283,7 @@ class ClassicGroups:
     def _group_due(self, group: ClassicGroup, turn: Turn) -> None:
         if group.is_in(State.PREPARING):
             try_complete(group, turn, self.timers)
-        elif group.is_in(State.COMPLETING) and group.sync_by_ms is not None and turn.now_ms >= group.sync_by_ms:
+        elif group.is_in(State.COMPLETING, State.STABLE) and group.unsynced and group.sync_by_ms is not None and turn.now_ms >= group.sync_by_ms:
             for member_id in [one for one in group.unsynced if one in group.members]:
                 self._drop(group, group.members[member_id], turn)
             self._members_left(group, turn)

@@ -139,7 +139,6 @@ def synced(group: ClassicGroup, member: Member) -> SyncGroupResponse:
 def settle(group: ClassicGroup, turn: Turn) -> None:
     """The leader's assignment is in: everybody who waits gets its part, and heartbeats change nothing from now on."""
     group.move(State.STABLE, turn.wall_ms)
-    group.sync_by_ms = None
     turn.records.append(classic_records.group(group))
     for member in group.members.values():
         if member.sync is not None:

@@ -116,7 +116,7 @@ class ClassicGroup:
         self.hold_until_ms: int | None = None               # PREPARING: not before, though all have joined
         self.joining_since_ms = 0                           # when the rebalance began
         self.arrived_ms: int | None = None                  # when the first member came to the empty group
-        self.sync_by_ms: int | None = None                  # COMPLETING: who has not synced by then is out
+        self.sync_by_ms: int | None = None                  # COMPLETING, STABLE: who has not synced by then is out
         self.unsynced: set[str] = set()
 
     def move(self, state: State, wall_ms: int) -> None:

@@ -179,9 +179,7 @@ class Shard:
             group = self.classic.groups.get(group_id)
             if group is None:
                 if generation >= 0:
-                    raise errors.IllegalGeneration()
-                if group_id not in self.offsets.groups and member_id:
-                    raise errors.UnknownMemberId()
+                    raise errors.UnknownMemberId() if group_id in self.offsets.groups else errors.GroupIdNotFound()
             else:
                 self.classic.check_commit(group, member_id, instance_id, generation, turn)
         for one in commits:

@@ -99,6 +99,9 @@ class Broker:
     def take_news(self) -> tuple[list[Any], list[int]]:
         return [], []
 
+    def on_topics_deleted(self, names: Sequence[str]) -> None:
+        pass
+
     def endpoint(self, caller: Any) -> tuple[str, int]:
         return caller.local_host, caller.local_port
 
