@@ -1,5 +1,6 @@
 """The program: command line, config, start, signals, stop. Exit codes: 0 stopped as asked, 1 failed, 2 wrong usage or config."""
 
+import gc
 import os
 import signal
 import sys
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from pybroker.broker.server import Server
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
+COLLECTION_THRESHOLDS = 20_000, 20, 100
+"""Python's collector looks for cycles less often than it does by itself (700, 10, 10): requests make many objects and no cycles, coordinators keep many."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -82,6 +85,8 @@ async def _serve(config: "BrokerConfig", arguments: Arguments, environment: Mapp
     loop.add_signal_handler(signal.SIGHUP, _reload, server, arguments, environment)
     sys.stdout.write(server.ready_line(os.getpid()) + "\n")
     sys.stdout.flush()
+    gc.freeze()                                             # what a start made stays: no collection looks at it again
+    gc.set_threshold(*COLLECTION_THRESHOLDS)
     log.info("ready", extra={"version": __version__, "node_id": server.node_id, "cluster_id": server.cluster_id})
     await stopping.wait()
     log.info("stopping")

@@ -95,13 +95,21 @@ class Groups:
             asyncio.get_running_loop().call_soon(self._read_all)
 
     def _read_all(self) -> None:
-        runtime = self._need_runtime()
-        for shard in runtime.shards:
+        begin_ms = self._now_ms()
+        loading = []
+        for shard in self._need_runtime().shards:
             try:
                 if self._topic.has_records(shard.partition):
-                    shard.load()
+                    loading.append(shard.load())
             except errors.KafkaError as error:
                 log.error("state of groups cannot be read", extra={"partition": shard.partition, "error": str(error)})
+        if loading:
+            asyncio.gather(*loading, return_exceptions=True).add_done_callback(lambda _done: self._all_read(begin_ms))
+
+    def _all_read(self, begin_ms: int) -> None:
+        states = list(self._runtime.loaded()) if self._runtime else []
+        counts = {"groups": sum(state.group_count for state in states), "offsets": sum(1 for _ in self.each_offset()), "skipped": sum(state.skipped for state in states)}
+        log.info("groups are read", extra={**counts, "took_ms": self._now_ms() - begin_ms})
 
     def stop(self) -> None:
         if self._expiry is not None:

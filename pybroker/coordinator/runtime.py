@@ -10,6 +10,7 @@ Thread      control
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from typing import Any, Generic, Protocol, TypeVar
 
 from pybroker.coordinator.effects import Record, Steady, Turn
@@ -115,7 +116,9 @@ class Shard(Generic[S]):
             self._parked.add(token)
             token.add_done_callback(self._parked.discard)
         self._finish(turn)
-        return token if waits or answer is None else answer
+        if answer is not None and (not waits or (token.done() and not token.cancelled() and token.exception() is None)):
+            return answer                                   # nothing to wait for, or it is over already
+        return token
 
     def _ask_later(self, work: Callable[[S, Turn, "asyncio.Future[Answer]"], Answer | None], at_once: bool) -> "asyncio.Future[Answer]":
         loop = asyncio.get_running_loop()
@@ -328,6 +331,7 @@ class Runtime(Generic[S]):
             shard.stop()
 
 
+@lru_cache(maxsize=1 << 16)
 def java_hash(text: str) -> int:
     """String.hashCode of Java: over UTF-16, in 32 bits with sign."""
     value = 0

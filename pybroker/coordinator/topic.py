@@ -87,12 +87,12 @@ class InternalTopic:
         waiting = self._open.setdefault(partition, {})
         out: list[tuple[bytes | None, bytes | None]] = []
         for _, _, key, value, producer_id, _, attributes in records:
-            if attributes & CONTROL:
+            if not attributes & (CONTROL | TRANSACTIONAL):
+                out.append((key, value))
+            elif attributes & CONTROL:
                 decided = waiting.pop(producer_id, [])
                 if key is not None and int.from_bytes(key[2:4], "big") == COMMIT_MARKER:
                     out += decided
-            elif attributes & TRANSACTIONAL:
-                waiting.setdefault(producer_id, []).append((key, value))
             else:
-                out.append((key, value))
+                waiting.setdefault(producer_id, []).append((key, value))
         return out, following

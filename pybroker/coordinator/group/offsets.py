@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from pybroker.coordinator.effects import Record, Turn
 from pybroker.protocol.messages import records_group as rg
+from pybroker.protocol.primitives import ProtocolError
 
 LEGACY, OFFSET = 0, 1
 TYPES: Final = frozenset({LEGACY, OFFSET})
@@ -124,9 +125,30 @@ class Offsets:
 
     def replay(self, key: bytes, value: bytes | None) -> None:
         """A record of type 0 or 1; the key without its type, the value with its version. Raises ProtocolError."""
-        name = rg.OffsetCommitKey.decode(key, 0)[0]
+        group_id, topic, partition = read_key(key)
         if value is None:
-            self._drop(name.group, name.topic, name.partition)
-            return
-        found = rg.OffsetCommitValue.decode(value, int.from_bytes(value[:2], "big", signed=True), 2)[0]
-        self._apply(name.group, name.topic, name.partition, Offset(found.offset, found.leader_epoch, found.metadata, found.commit_timestamp, found.expire_timestamp))
+            self._drop(group_id, topic, partition)
+        else:
+            self._apply(group_id, topic, partition, read_value(value))
+
+
+def read_key(key: bytes) -> tuple[str, str, int]:
+    """Group, topic, partition; ``key`` is without its type. Raises ProtocolError."""
+    at = 2 + (key[0] << 8 | key[1]) if len(key) > 1 else 0
+    if at + 2 > len(key) or at < 2:
+        raise ProtocolError("key of a committed offset is cut")
+    end = at + 2 + (key[at] << 8 | key[at + 1])
+    if end + 4 != len(key):
+        raise ProtocolError("key of a committed offset has another size")
+    return key[2:at].decode(), key[at + 2 : end].decode(), int.from_bytes(key[end:], "big", signed=True)
+
+
+def read_value(value: bytes) -> Offset:
+    """``value`` with its version. Raises ProtocolError. The version that is written now is read by hand: a start reads every one there is."""
+    version = int.from_bytes(value[:2], "big", signed=True)
+    if version == VALUE_VERSION and len(value) >= _VALUE.size + _TIME.size:
+        _, offset, leader_epoch, size = _VALUE.unpack_from(value)
+        if size >= 0 and _VALUE.size + size + _TIME.size == len(value):
+            return Offset(offset, leader_epoch, value[_VALUE.size : _VALUE.size + size].decode(), _TIME.unpack_from(value, _VALUE.size + size)[0])
+    found = rg.OffsetCommitValue.decode(value, version, 2)[0]
+    return Offset(found.offset, found.leader_epoch, found.metadata, found.commit_timestamp, found.expire_timestamp)
