@@ -128,7 +128,7 @@ class ConsumerGroups:
         """Members leave or are fenced. When only classic ones stay and policy allows, the group becomes classic."""
         settings = self.settings(group.id)
         change = Change(group, turn)
-        if any(not group.members[member_id].is_classic for member_id in member_ids) and may_become_classic(change, member_ids, settings):
+        if may_become_classic(change, member_ids, settings):
             del self.groups[group.id]
             downgrade(group, member_ids, turn, self.topics)
         else:

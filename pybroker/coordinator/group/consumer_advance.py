@@ -56,10 +56,10 @@ def _look_again(change: Change, topics: Topics) -> None:
     """Topics were made, grew or went: a new epoch if that concerns the group."""
     group = change.group
     _resolve(change, topics)
-    metadata_hash = _hash(group, topics)
+    seen = hash_of(group, topics)
     group.topics_seen = topics.by_name
-    if metadata_hash != group.metadata_hash:
-        change.epoch(group.epoch + 1, metadata_hash)
+    if seen != group.metadata_hash:
+        change.epoch(group.epoch + 1, seen)
 
 
 def bump(change: Change, topics: Topics) -> None:
@@ -67,7 +67,7 @@ def bump(change: Change, topics: Topics) -> None:
     group = change.group
     _resolve(change, topics)
     group.topics_seen = topics.by_name
-    change.epoch(group.epoch + 1, _hash(group, topics))
+    change.epoch(group.epoch + 1, hash_of(group, topics))
     if not group.members:
         change.target_epoch(group.epoch)
 
@@ -86,7 +86,7 @@ def _resolve(change: Change, topics: Topics) -> None:
         change.regex(pattern, None)
 
 
-def _hash(group: ConsumerGroup, topics: Topics) -> int:
+def hash_of(group: ConsumerGroup, topics: Topics) -> int:
     """64 bits that differ when a subscribed topic comes, goes, grows or is another one of the same name. 0 when there is none."""
     facts = [topics.by_name[name] for name in sorted(group.subscribed_names()) if name in topics.by_name]
     if not facts:

@@ -42,14 +42,14 @@ def join(
     subscription = _check_join(group, request, settings)
     if request.member_id == UNKNOWN_MEMBER_ID and request.group_instance_id is None and version >= MEMBER_ID_REQUIRED_FROM:
         check_size(group, UNKNOWN_MEMBER_ID, settings.members_max)
-        return JoinGroupResponse(error_code=errors.MemberIdRequired.code, member_id=f"{client_id}-{new_id()}", protocol_name=_no_name(version))
+        return JoinGroupResponse(error_code=errors.MemberIdRequired.code, member_id=new_id(), protocol_name=_no_name(version))
     replaced = _find(group, request, settings)
     change = Change(group, turn)
     if replaced is not None and not replaced.is_classic and may_become_classic(change, [replaced.id], settings):
         del groups.groups[group.id]
         downgrade(group, [replaced.id], turn, groups.topics)
         return None
-    member_id = request.member_id or f"{request.group_instance_id or client_id}-{new_id()}"
+    member_id = request.member_id or new_id()
     if replaced is not None:
         replace_static(change, replaced, member_id)
     facts = Facts(
@@ -95,8 +95,6 @@ def _check_join(group: ConsumerGroup, request: JoinGroupRequest, settings: Setti
 def _find(group: ConsumerGroup, request: JoinGroupRequest, settings: Settings) -> Member | None:
     """Whose place the member takes, if it is static and starts again. Raises KafkaError."""
     known = group.members.get(request.member_id)
-    if known is not None and not known.is_classic:
-        raise errors.UnknownMemberId()
     if request.group_instance_id is not None:
         static = group.static(request.group_instance_id)
         if static is not None and static.id != request.member_id:

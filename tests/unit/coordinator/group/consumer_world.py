@@ -72,6 +72,8 @@ class World:
         self.downgraded: list[ClassicGroupFacts] = []
         self._ids = itertools.count(1)
         self.groups = self.new_groups()
+        self._shadow = self.new_groups()
+        self._shadowed = 0
 
     def new_groups(self) -> ConsumerGroups:
         return ConsumerGroups(self.topics, lambda group_id: self.settings, self.new_id)
@@ -120,12 +122,22 @@ class World:
     def replayed(self) -> ConsumerGroups:
         """What a restart makes of the log."""
         groups = self.new_groups()
-        for record in self.log:
-            kind = int.from_bytes(record.key[:2], "big")
-            if kind in TYPES:
-                groups.replay(kind, record.key[2:], None if record.value is None else record.value[2:])
+        _replay(groups, self.log)
         groups.loaded(self.now_ms)
         return groups
+
+    def shadow(self) -> ConsumerGroups:
+        """The same, carried on from call to call."""
+        _replay(self._shadow, self.log[self._shadowed :])
+        self._shadowed = len(self.log)
+        return self._shadow
+
+
+def _replay(groups: ConsumerGroups, log: list[Record]) -> None:
+    for record in log:
+        kind = int.from_bytes(record.key[:2], "big")
+        assert kind in TYPES
+        groups.replay(kind, record.key[2:], None if record.value is None else record.value[2:])
 
 
 def given(answer: ConsumerGroupHeartbeatResponse) -> dict[bytes, list[int]] | None:
