@@ -12,6 +12,7 @@ import logging
 from collections.abc import Mapping
 from hashlib import blake2b
 
+from pybroker.coordinator.effects import Steady, Turn
 from pybroker.coordinator.group import subscription
 from pybroker.coordinator.group.assignors import BUILT_IN, Assignor, Subscriber, Uniform, check
 from pybroker.coordinator.group.consumer_change import Change, Settings, Topics
@@ -36,8 +37,7 @@ def advance(change: Change, member_id: str, facts: Facts, claimed: Claimed | Non
 def refresh(change: Change, topics: Topics, settings: Settings) -> None:
     """Look for changed topics, and ask the assignor if there is reason to and the time has come."""
     group = change.group
-    if group.topics_seen is not topics.by_name:
-        _look_again(change, topics)
+    notice(change, topics)
     if group.epoch > group.target_epoch and _is_time(group, change.turn.now_ms, settings):
         retarget(change, topics, settings)
 
@@ -52,9 +52,11 @@ def update(change: Change, member_id: str, facts: Facts, topics: Topics) -> None
         bump(change, topics)
 
 
-def _look_again(change: Change, topics: Topics) -> None:
-    """Topics were made, grew or went: a new epoch if that concerns the group."""
+def notice(change: Change, topics: Topics) -> None:
+    """If topics were made, grew or went since the last look: a new epoch when that concerns the group."""
     group = change.group
+    if group.topics_seen is topics.by_name:
+        return
     _resolve(change, topics)
     seen = hash_of(group, topics)
     group.topics_seen = topics.by_name
@@ -155,6 +157,13 @@ def _ask(assignor: Assignor, subscribers: Mapping[str, Subscriber], counts: Mapp
 
 def _tidy(assignment: Assignment) -> Assignment:
     return {topic_id: tuple(sorted(partitions)) for topic_id, partitions in assignment.items() if partitions}
+
+
+def settle(group: ConsumerGroup, member: Member, settings: Settings, turn: Turn) -> None:
+    """Tell the loops of a member that has nothing to hear until something changes: it is at the group's epoch, with all that is its own."""
+    if group.epoch == group.target_epoch and member.current.is_at(group.epoch) and member.join_by_ms is None:
+        interval_ms = 0 if member.is_classic else settings.heartbeat_interval_ms
+        turn.steady.append(Steady(group.id, member.id, member.facts.instance_id, group.epoch, interval_ms, not member.is_classic))
 
 
 def step(change: Change, member: Member, claimed: Claimed | None) -> None:

@@ -10,7 +10,7 @@ Source  KIP-848, "Supporting Online Consumer Group Upgrade"
 from collections.abc import Callable
 
 from pybroker.coordinator.group.consumer import ConsumerGroups
-from pybroker.coordinator.group.consumer_advance import advance, refresh
+from pybroker.coordinator.group.consumer_advance import advance, refresh, settle
 from pybroker.coordinator.group.consumer_change import Change, Settings, Turn
 from pybroker.coordinator.group.consumer_checks import check_size, check_subscription
 from pybroker.coordinator.group.consumer_members import may_become_classic, replace_static
@@ -141,7 +141,9 @@ def sync(groups: ConsumerGroups, group: ConsumerGroup, request: SyncGroupRequest
     if member.current.epoch < group.target_epoch and member.current.state is not State.UNREVOKED:
         raise errors.RebalanceInProgress()
     member.join_by_ms = None
-    groups.begin_session(group.id, member, turn.now_ms, groups.settings(group.id))
+    settings = groups.settings(group.id)
+    groups.begin_session(group.id, member, turn.now_ms, settings)
+    settle(group, member, settings, turn)
     typed = version >= 5
     return SyncGroupResponse(
         protocol_type=PROTOCOL_TYPE if typed else None,
@@ -162,6 +164,7 @@ def heartbeat(groups: ConsumerGroups, group: ConsumerGroup, request: HeartbeatRe
     if rejoin and member.join_by_ms is None:
         member.join_by_ms = turn.now_ms + member.facts.rebalance_timeout_ms
     groups.begin_session(group.id, member, turn.now_ms, settings)
+    settle(group, member, settings, turn)
     return HeartbeatResponse(error_code=errors.RebalanceInProgress.code if rejoin else 0)
 
 

@@ -80,6 +80,7 @@ def downgrade(group: ConsumerGroup, leaving: Sequence[str], turn: Turn, topics: 
     """Take the consumer group out of the log; what a classic group goes on with is in ``turn.downgraded``. All who stay speak the classic protocol."""
     staying = [member for member_id, member in group.members.items() if member_id not in leaving]
     turn.records += records.tombstones(group)
+    turn.moved += [(group.id, member_id) for member_id in group.members]
     members = tuple(_classic(member, topics) for member in staying)
     turn.downgraded.append(ClassicGroupFacts(group.id, group.epoch, common_protocol(staying), members[0].member_id, members))
 

@@ -38,6 +38,7 @@ class Client:
         self.owned: Owned = set()
         self.told: Owned = set()
         self.full = True
+        self.said: Owned = set()
         self.frozen = False
         self.choose()
 
@@ -54,9 +55,13 @@ class Client:
         self.beat(lossy)
 
     def beat(self, lossy: bool) -> None:
+        if not self.full and self.said == self.owned and self.world.loop_answers(self.id, self.epoch):
+            return
         claims = {}
         for topic_id, partition in self.owned if self.epoch else ():
             claims.setdefault(topic_id, []).append(partition)
+        if not self.full and self.said == self.owned:
+            claims = None
         said = {}
         if self.full or self.epoch == 0:
             said = {"rebalance_timeout_ms": 20_000, "subscribed_topic_names": self.names, "subscribed_topic_regex": self.regex, "server_assignor": self.assignor}
@@ -73,6 +78,7 @@ class Client:
             self.full = True
             return
         self.full = False
+        self.said = set(self.owned)
         self.epoch = answer.member_epoch
         got = given(answer)
         if got is not None:
@@ -119,6 +125,8 @@ class OldClient:
             self.forget()
 
     def _must_join(self, group: object) -> bool:
+        if self.world.loop_answers(self.id, self.generation, consumer=False):
+            return False
         turn = self.world.turn()
         answer = consumer_classic.heartbeat(self.world.groups, group, HeartbeatRequest(group_id="g", generation_id=self.generation, member_id=self.id), turn)
         self.world.keep(turn)
@@ -175,6 +183,7 @@ class Simulation:
         self.gather()
         self.settle()
         self.world.topics.put(NAMES[0], 20)                  # and once more, with nothing else going on
+        self.world.topics_changed()
         self.settle()
 
     def tick(self) -> None:
@@ -217,14 +226,16 @@ class Simulation:
             self.world.topics.remove(name)
         else:
             self.world.topics.put(name, (len(topic.partitions) if topic else 0) + self.random.randint(1, 3))
+        self.world.topics_changed()
 
     def restart(self) -> None:
-        self.world.groups = self.world.replayed()
+        self.world.restart()
         assert picture(self.world.shadow()) == picture(self.world.groups)
 
     def check(self) -> None:
         group = self.world.groups.groups.get("g")
         if group is None:
+            assert not self.world.steady
             return
         seen: dict[tuple[bytes, int], str] = {}
         for member in group.members.values():
@@ -242,6 +253,9 @@ class Simulation:
                 assert believed.setdefault(place, client.id) == client.id, f"{place} is read by {client.id} and {believed[place]}"
                 assert seen.get(place) == client.id, f"{client.id} reads {place}, which the coordinator takes for {seen.get(place)}'s"
         assert picture(self.world.shadow()) == picture(self.world.groups)
+        for (_, member_id), steady in self.world.steady.items():
+            assert group.members[member_id].current.is_at(group.epoch), "the loops hide something from a member"
+            assert steady.generation == group.epoch == group.target_epoch
 
     def gather(self) -> None:
         """Everybody who still is there is awake from now on."""
