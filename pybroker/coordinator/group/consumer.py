@@ -65,6 +65,10 @@ class ConsumerGroups:
 
     # ---- heartbeat
 
+    def check(self, request: ConsumerGroupHeartbeatRequest, version: int) -> None:
+        """Whether the request makes sense, whoever sends it. Raises InvalidRequest, UnsupportedAssignor, InvalidRegularExpression."""
+        check_heartbeat(request, version, self.settings(request.group_id).assignors)
+
     def heartbeat(self, request: ConsumerGroupHeartbeatRequest, version: int, client_id: str, client_host: str, turn: Turn) -> ConsumerGroupHeartbeatResponse:
         """API key 68. ``client_host`` as it is described: with a slash before the address. Raises KafkaError, and then nothing has changed."""
         settings = self.settings(request.group_id)
@@ -191,9 +195,10 @@ class ConsumerGroups:
             if group.members:
                 notice(Change(group, turn), topics)
 
-    def settings_changed(self, turn: Turn) -> None:
-        """Config that members are told of is another one: their next heartbeat comes to us."""
-        turn.moved += [(group.id, member_id) for group in self.groups.values() for member_id in group.members]
+    def settings_changed(self, turn: Turn, group_id: str | None = None) -> None:
+        """Config that members are told of is another one, the broker's or one group's own: their next heartbeat comes to us."""
+        groups = self.groups.values() if group_id is None else [self.groups[group_id]] if group_id in self.groups else []
+        turn.moved += [(group.id, member_id) for group in groups for member_id in group.members]
 
     # ---- replay
 
