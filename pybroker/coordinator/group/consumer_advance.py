@@ -17,7 +17,7 @@ from pybroker.coordinator.group import subscription
 from pybroker.coordinator.group.assignors import BUILT_IN, Assignor, Subscriber, Uniform, check
 from pybroker.coordinator.group.consumer_change import Change, Settings, Topics
 from pybroker.coordinator.group.consumer_reconcile import Claimed, reconcile
-from pybroker.coordinator.group.consumer_state import NOTHING, Assignment, ConsumerGroup, Facts, Member, Resolved, State
+from pybroker.coordinator.group.consumer_state import NOTHING, UNTOLD, Assignment, ConsumerGroup, Facts, Member, Resolved, State
 
 log = logging.getLogger(__name__)
 
@@ -43,12 +43,12 @@ def refresh(change: Change, topics: Topics, settings: Settings) -> None:
 
 
 def update(change: Change, member_id: str, facts: Facts, topics: Topics) -> None:
-    """Write what the member says of itself; a new group epoch when that may change who gets what."""
+    """Write what the member says of itself; a new group epoch when that may change who gets what. A new member that subscribes to nothing changes nothing."""
     group = change.group
     old = group.members.get(member_id)
-    before = None if old is None else (old.facts.topics, old.facts.regex or "", old.facts.assignor)
+    before = UNTOLD if old is None else old.facts
     change.member(member_id, facts)
-    if before != (facts.topics, facts.regex or "", facts.assignor):
+    if (before.topics, before.regex or "", before.assignor) != (facts.topics, facts.regex or "", facts.assignor):
         bump(change, topics)
 
 
