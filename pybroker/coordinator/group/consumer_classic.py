@@ -9,6 +9,7 @@ Source  KIP-848, "Supporting Online Consumer Group Upgrade"
 
 from collections.abc import Callable
 
+from pybroker.coordinator.group.classic import NO_PROTOCOL_FROM
 from pybroker.coordinator.group.consumer import ConsumerGroups
 from pybroker.coordinator.group.consumer_advance import advance, refresh, settle
 from pybroker.coordinator.group.consumer_change import Change, Settings, Turn
@@ -42,7 +43,7 @@ def join(
     subscription = _check_join(group, request, settings)
     if request.member_id == UNKNOWN_MEMBER_ID and request.group_instance_id is None and version >= MEMBER_ID_REQUIRED_FROM:
         check_size(group, UNKNOWN_MEMBER_ID, settings.members_max)
-        return JoinGroupResponse(error_code=errors.MemberIdRequired.code, member_id=new_id(), protocol_name=_no_name(version))
+        return JoinGroupResponse(error_code=errors.MemberIdRequired.code, member_id=new_id(), protocol_name=None if version >= NO_PROTOCOL_FROM else "")
     replaced = _find(group, request, settings)
     change = Change(group, turn)
     if replaced is not None and not replaced.is_classic and may_become_classic(change, [replaced.id], settings):
@@ -66,13 +67,8 @@ def join(
     member.join_by_ms = turn.now_ms + facts.rebalance_timeout_ms
     groups.begin_session(group.id, member, turn.now_ms, settings)
     return JoinGroupResponse(
-        generation_id=member.current.epoch, protocol_type=PROTOCOL_TYPE if version >= 7 else None, protocol_name=request.protocols[0].name, leader="", member_id=member_id
+        generation_id=member.current.epoch, protocol_type=PROTOCOL_TYPE if version >= NO_PROTOCOL_FROM else None, protocol_name=request.protocols[0].name, leader="", member_id=member_id
     )
-
-
-def _no_name(version: int) -> str | None:
-    """The protocol name of an answer without one: null is allowed from version 7 on."""
-    return None if version >= 7 else ""
 
 
 def _check_join(group: ConsumerGroup, request: JoinGroupRequest, settings: Settings) -> Subscription:
