@@ -12,8 +12,8 @@ from pybroker.protocol.messages.k15_describe_groups import DescribedGroup, Descr
 REQUEST = DescribeGroupsRequest
 NOT_FOUND_FROM = 6
 """First version that tells a group that is not there by an error."""
-GROUP_OPERATIONS = sum(1 << number for number in (3, 6, 8))
-"""Read, delete, describe: without an authorizer everybody may do all that a group knows."""
+GROUP_OPERATIONS = sum(1 << number for number in (3, 6, 8, 10, 11))
+"""Read, delete, describe, describe and alter configs: without an authorizer everybody may do all that a group knows."""
 
 
 def handle(broker: Broker, request: DescribeGroupsRequest, caller: Caller) -> Any:

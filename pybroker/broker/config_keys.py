@@ -430,9 +430,9 @@ unclean.leader.election.enable|b|false||m|t|-|unclean.leader.election.enable|Let
 """
 
 GROUP = """\
-consumer.assignment.interval.ms|i|1000|0..|m|t|-|Time between two computed assignments of the consumer group.
-consumer.heartbeat.interval.ms|i|5000|1..|m|t|-|Heartbeat interval told to members of the consumer group.
-consumer.session.timeout.ms|i|45000|1..|m|t|-|Session time-out of members of the consumer group.
+consumer.assignment.interval.ms|i|1000|0..|m|t|+|Time between two computed assignments of the consumer group.
+consumer.heartbeat.interval.ms|i|5000|1..|m|t|+|Heartbeat interval told to members of the consumer group.
+consumer.session.timeout.ms|i|45000|1..|m|t|+|Session time-out of members of the consumer group.
 errors.deadletterqueue.copy.record.enable|b|false||m|t|-|Copy the whole record into the dead-letter topic.
 errors.deadletterqueue.topic.name|s|||m|t|-|Dead-letter topic of the share group.
 share.assignment.interval.ms|i|1000|0..|m|t|-|Time between two computed assignments of the share group.

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from pybroker.coordinator.effects import Steady, Turn
-from pybroker.coordinator.group.assignors import Assignor, Range, Uniform
+from pybroker.coordinator.group.assignors import BUILT_IN, Assignor
 from pybroker.coordinator.group.classic import ClassicGroups
 from pybroker.coordinator.group.classic_rebalance import Settings as ClassicSettings
 from pybroker.coordinator.group.consumer import ConsumerGroups
@@ -20,13 +20,19 @@ from pybroker.coordinator.group.shard import Shard as State
 from pybroker.coordinator.runtime import Outcome, Runtime, Shard, shard_of
 from pybroker.coordinator.topic import InternalTopic, OwnLog
 from pybroker.metadata.controller import Controller
-from pybroker.metadata.records import OFFSETS_TOPIC
+from pybroker.metadata.image import Image
+from pybroker.metadata.records import OFFSETS_TOPIC, RESOURCE_GROUP
 from pybroker.protocol import errors
 
 log = logging.getLogger(__name__)
 
-GROUP_RESOURCE = 32
-ASSIGNORS: dict[str, Assignor] = {"uniform": Uniform(), "range": Range()}
+ASSIGNORS: dict[str, Assignor] = dict(BUILT_IN)
+OWN_SETTINGS = (
+    ("consumer.heartbeat.interval.ms", "heartbeat_interval_ms", "group.consumer.min.heartbeat.interval.ms", "group.consumer.max.heartbeat.interval.ms"),
+    ("consumer.session.timeout.ms", "session_timeout_ms", "group.consumer.min.session.timeout.ms", "group.consumer.max.session.timeout.ms"),
+    ("consumer.assignment.interval.ms", "assignment_interval_ms", "group.consumer.min.assignment.interval.ms", "group.consumer.max.assignment.interval.ms"),
+)
+"""What a group may have of its own, the setting that it is, and the broker's bounds."""
 
 Work = Callable[[State, Turn, Any], Any]
 
@@ -79,6 +85,10 @@ class Groups:
         self._parked: dict[int, list[tuple[str, asyncio.Future[Any]]]] = {}
         self._expiry: asyncio.TimerHandle | None = None
         self._classic_settings: ClassicSettings | None = None
+        self._consumer_settings: ConsumerSettings | None = None
+        self._image = controller.image                      # what the groups know of
+        self._noticing = False
+        controller.watch(self._on_image)
 
     # ---- start, stop, time
 
@@ -137,19 +147,27 @@ class Groups:
         return self._classic_settings
 
     def consumer_settings(self, group_id: str) -> ConsumerSettings:
-        """What the config says for one group of the consumer protocol: its own values, or the broker's."""
+        """What the config says for one group of the consumer protocol: its own values, or the broker's. Own ones beyond bounds that came later are drawn into them."""
+        if self._consumer_settings is None:
+            self._consumer_settings = self._read_consumer_settings()
+        own: Mapping[str, str] = self._controller.image.config(RESOURCE_GROUP, group_id)
+        if not own:
+            return self._consumer_settings
         whole = self._config.integer
-        own: Mapping[str, str] = self._controller.image.config(GROUP_RESOURCE, group_id)
+        values: dict[str, Any] = {}
+        for name, field, low, high in OWN_SETTINGS:
+            if name in own:
+                values[field] = min(max(int(own[name]), whole(low)), whole(high))
+        return self._consumer_settings._replace(**values)
 
-        def value(name: str) -> int:
-            return int(own[f"consumer.{name}"]) if f"consumer.{name}" in own else whole(f"group.consumer.{name}")
-
+    def _read_consumer_settings(self) -> ConsumerSettings:
+        whole = self._config.integer
         policy = (self._config.text("group.consumer.migration.policy") or "").upper()
         classic = self.classic_settings()
         return ConsumerSettings(
-            heartbeat_interval_ms=value("heartbeat.interval.ms"),
-            session_timeout_ms=value("session.timeout.ms"),
-            assignment_interval_ms=value("assignment.interval.ms"),
+            heartbeat_interval_ms=whole("group.consumer.heartbeat.interval.ms"),
+            session_timeout_ms=whole("group.consumer.session.timeout.ms"),
+            assignment_interval_ms=whole("group.consumer.assignment.interval.ms"),
             members_max=min(whole("group.consumer.max.size"), whole("pybroker.group.members.max")),
             classic_members_max=classic.members_max,
             classic_session_min_ms=classic.session_ms_min,
@@ -160,15 +178,38 @@ class Groups:
         )
 
     def config_changed(self) -> None:
-        """Some config is another one now."""
-        self._classic_settings = None
+        """Some config of the broker is another one now."""
+        self._classic_settings = self._consumer_settings = None
+        for shard in self._runtime.shards if self._runtime else ():
+            shard.run(lambda state, turn: state.consumer.settings_changed(turn))
+
+    # ---- news of topics, and of groups' own config
+
+    def _on_image(self) -> None:
+        """What changes until the loop's next round is told at once."""
+        if not self._noticing:
+            self._noticing = True
+            asyncio.get_running_loop().call_soon(self._notice)
+
+    def _notice(self) -> None:
+        self._noticing = False
+        before, now = self._image, self._controller.image
+        self._image = now
+        if self._runtime is None:
+            return
+        if before.by_name is not now.by_name:
+            for shard in self._runtime.shards:
+                shard.run(lambda state, turn: state.consumer.topics_changed(now, turn))
+        if before.configs is not now.configs:
+            for group_id in _changed_groups(before, now):
+                self._shard(group_id).run(lambda state, turn, group_id=group_id: state.consumer.settings_changed(turn, group_id))  # type: ignore[misc]
 
     # ---- shards
 
     def _new_state(self) -> State:
         new_id = _new_member_id
         classic = ClassicGroups(self.classic_settings, new_id, self._members.heard_ms)
-        consumer = ConsumerGroups(self._controller.image, self.consumer_settings, new_id)
+        consumer = ConsumerGroups(self._controller.image, self.consumer_settings, new_id, self._members.heard_ms)
         return State(classic, consumer, retention_ms=self._retention_ms, new_id=new_id, groups_max=self._groups_left)
 
     def _retention_ms(self) -> int:
@@ -284,6 +325,12 @@ def check_group_id(group_id: str, *, may_be_empty: bool = False) -> None:
     """Raises InvalidGroupId for an empty one. Anything else that fits a string of the protocol may be a group, as in Kafka."""
     if not group_id and not may_be_empty:
         raise errors.InvalidGroupId()
+
+
+def _changed_groups(before: Image, now: Image) -> set[str]:
+    """Groups whose own config is another one now."""
+    places = {place for place in before.configs.keys() | now.configs.keys() if place[0] == RESOURCE_GROUP}
+    return {name for kind, name in places if before.config(kind, name) != now.config(kind, name)}
 
 
 def _new_member_id() -> str:

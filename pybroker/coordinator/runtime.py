@@ -153,6 +153,8 @@ class Shard(Generic[S]):
     # ---- what a turn brought
 
     def _finish(self, turn: Turn) -> None:
+        if turn.moved:
+            self._forget_steady(frozenset(turn.moved))
         for name in turn.moved:
             if name in self._steady:
                 self._steady.discard(name)
@@ -170,6 +172,12 @@ class Shard(Generic[S]):
             else:
                 self._tell(turn.answers, turn.steady)
         self._set_timer()
+
+    def _forget_steady(self, moved: frozenset[tuple[str, str]]) -> None:
+        """Members of whom the loops would be told when records are durable, and who have moved on meanwhile."""
+        for batch in (*([self._out] if self._out else ()), *self._gathering):
+            if batch.steady:
+                batch.steady = [member for member in batch.steady if (member.group_id, member.member_id) not in moved]
 
     def _gather(self, turn: Turn) -> None:
         size = sum(len(record.key) + len(record.value or b"") for record in turn.records)

@@ -120,7 +120,8 @@ class Controller:
         on_broker_config: Callable[[set[str]], None],
     ) -> None:
         """``log_dirs``: directory ids in the data plane's order. ``run``: calls a function that blocks. ``on_broker_config``: names that changed."""
-        self.image = image
+        self._image = image
+        self._watchers: list[Callable[[], None]] = []
         self._store = store
         self._data_plane = data_plane
         self._configs = configs
@@ -133,6 +134,21 @@ class Controller:
         self._plain_settings: dict[bool, dict[str, int]] = {}
         self._places: DirectoryPicker | None = None
         self._moved_away: set[bytes] = set()                # removed topics whose note in the store may go
+
+    @property
+    def image(self) -> Image:
+        """What stands now."""
+        return self._image
+
+    @image.setter
+    def image(self, image: Image) -> None:
+        self._image = image
+        for tell in self._watchers:
+            tell()
+
+    def watch(self, tell: Callable[[], None]) -> None:
+        """Call this after every change of the image. It must be quick and must not raise."""
+        self._watchers.append(tell)
 
     # ---- at start
 

@@ -24,6 +24,8 @@ from pybroker.protocol.messages.k14_sync_group import SyncGroupRequest, SyncGrou
 CONSUMER = "consumer"
 SKIP_ASSIGNMENT_FROM = 9
 """First version of JoinGroup in which a leader can be told that nothing is to be assigned (KIP-814)."""
+NO_PROTOCOL_FROM = 7
+"""First version of JoinGroup whose answer may have no protocol name."""
 CLIENT_ID_CHARS_MAX = 200
 """Of a client id that becomes part of a member id."""
 
@@ -77,7 +79,8 @@ class ClassicGroups:
             until_ms = turn.now_ms + newcomer.session_timeout_ms
             group.pending[newcomer.id] = until_ms
             self.timers.watch_at(group, until_ms, newcomer.id)
-            return JoinGroupResponse(error_code=errors.MemberIdRequired.code, member_id=newcomer.id)
+            name = None if version >= NO_PROTOCOL_FROM else ""
+            return JoinGroupResponse(error_code=errors.MemberIdRequired.code, member_id=newcomer.id, protocol_name=name)
         self._add(group, newcomer, request.protocol_type, token, turn)
         return None
 

@@ -10,7 +10,7 @@ Thread  control
 from collections.abc import Callable, Iterable
 
 from pybroker.coordinator.group import consumer_records as records
-from pybroker.coordinator.group.consumer_advance import advance
+from pybroker.coordinator.group.consumer_advance import advance, notice, settle
 from pybroker.coordinator.group.consumer_change import Change, Settings, Topics, Turn
 from pybroker.coordinator.group.consumer_checks import (
     check_epoch,
@@ -37,16 +37,24 @@ from pybroker.protocol.messages.k68_consumer_group_heartbeat import (
 )
 
 
+def _never(group_id: str, member_id: str) -> None:
+    """Nobody answers heartbeats but us."""
+
+
 class ConsumerGroups:
     """All consumer groups of a shard. ``topics`` is set anew whenever the metadata has a new picture: groups notice at their next heartbeat."""
 
-    def __init__(self, topics: Topics, settings: Callable[[str], Settings], new_id: Callable[[], str]) -> None:
-        """``settings`` of a group by its id, cheap to ask; ``new_id`` makes member ids that nobody else has."""
+    def __init__(self, topics: Topics, settings: Callable[[str], Settings], new_id: Callable[[], str], heard_ms: Callable[[str, str], int | None] = _never) -> None:
+        """``settings`` of a group by its id, cheap to ask; ``new_id`` makes member ids that nobody else has.
+
+        ``heard_ms``: when loops last answered a heartbeat of a steady member by themselves (monotonic), None for others.
+        """
         self.topics = topics
         self.settings = settings
         self.groups: dict[str, ConsumerGroup] = {}
         self.deadlines = Deadlines()
         self._new_id = new_id
+        self._heard_ms = heard_ms
 
     def get(self, group_id: str, text: str = "Group {} not found.") -> ConsumerGroup:
         """Raises GroupIdNotFound."""
@@ -56,6 +64,10 @@ class ConsumerGroups:
         return group
 
     # ---- heartbeat
+
+    def check(self, request: ConsumerGroupHeartbeatRequest, version: int) -> None:
+        """Whether the request makes sense, whoever sends it. Raises InvalidRequest, UnsupportedAssignor, InvalidRegularExpression."""
+        check_heartbeat(request, version, self.settings(request.group_id).assignors)
 
     def heartbeat(self, request: ConsumerGroupHeartbeatRequest, version: int, client_id: str, client_host: str, turn: Turn) -> ConsumerGroupHeartbeatResponse:
         """API key 68. ``client_host`` as it is described: with a slash before the address. Raises KafkaError, and then nothing has changed."""
@@ -85,6 +97,7 @@ class ConsumerGroups:
         advance(change, member_id, facts, claimed, self.topics, settings)
         member = group.members[member_id]
         self.begin_session(group.id, member, turn.now_ms, settings)
+        settle(group, member, settings, turn)
         full = joining or (request.rebalance_timeout_ms != -1 and claimed is not None and (request.subscribed_topic_names is not None or request.subscribed_topic_regex is not None))
         return ConsumerGroupHeartbeatResponse(
             member_id=member_id,
@@ -128,7 +141,7 @@ class ConsumerGroups:
         """Members leave or are fenced. When only classic ones stay and policy allows, the group becomes classic."""
         settings = self.settings(group.id)
         change = Change(group, turn)
-        if any(not group.members[member_id].is_classic for member_id in member_ids) and may_become_classic(change, member_ids, settings):
+        if may_become_classic(change, member_ids, settings):
             del self.groups[group.id]
             downgrade(group, member_ids, turn, self.topics)
         else:
@@ -157,12 +170,35 @@ class ConsumerGroups:
             if member is None or member.queued_ms != at_ms:
                 continue
             member.queued_ms = None
+            self._hear(group_id, member)
             if member.deadline_ms is not None and member.deadline_ms <= turn.now_ms:
                 late.setdefault(group_id, []).append(member_id)
             else:
                 self.deadlines.watch(group_id, member)
         for group_id, member_ids in late.items():
             self.remove(self.groups[group_id], member_ids, turn)
+
+    def _hear(self, group_id: str, member: Member) -> None:
+        """Heartbeats that the loops answered count for the session."""
+        heard_ms = self._heard_ms(group_id, member.id)
+        if heard_ms is not None and member.session_by_ms is not None:
+            classic = member.facts.classic
+            timeout_ms = self.settings(group_id).session_timeout_ms if classic is None else classic.session_timeout_ms
+            member.session_by_ms = max(member.session_by_ms, heard_ms + timeout_ms)
+
+    # ---- news
+
+    def topics_changed(self, topics: Topics, turn: Turn) -> None:
+        """Topics were made, grew or went. Groups that this concerns have a new epoch, and their members are steady no more: somebody has to come by for an assignment."""
+        self.topics = topics
+        for group in self.groups.values():
+            if group.members:
+                notice(Change(group, turn), topics)
+
+    def settings_changed(self, turn: Turn, group_id: str | None = None) -> None:
+        """Config that members are told of is another one, the broker's or one group's own: their next heartbeat comes to us."""
+        groups = self.groups.values() if group_id is None else [self.groups[group_id]] if group_id in self.groups else []
+        turn.moved += [(group.id, member_id) for group in groups for member_id in group.members]
 
     # ---- replay
 

@@ -12,11 +12,12 @@ import logging
 from collections.abc import Mapping
 from hashlib import blake2b
 
+from pybroker.coordinator.effects import Steady, Turn
 from pybroker.coordinator.group import subscription
 from pybroker.coordinator.group.assignors import BUILT_IN, Assignor, Subscriber, Uniform, check
 from pybroker.coordinator.group.consumer_change import Change, Settings, Topics
 from pybroker.coordinator.group.consumer_reconcile import Claimed, reconcile
-from pybroker.coordinator.group.consumer_state import NOTHING, Assignment, ConsumerGroup, Facts, Member, Resolved, State
+from pybroker.coordinator.group.consumer_state import NOTHING, UNTOLD, Assignment, ConsumerGroup, Facts, Member, Resolved, State
 
 log = logging.getLogger(__name__)
 
@@ -36,30 +37,31 @@ def advance(change: Change, member_id: str, facts: Facts, claimed: Claimed | Non
 def refresh(change: Change, topics: Topics, settings: Settings) -> None:
     """Look for changed topics, and ask the assignor if there is reason to and the time has come."""
     group = change.group
-    if group.topics_seen is not topics.by_name:
-        _look_again(change, topics)
+    notice(change, topics)
     if group.epoch > group.target_epoch and _is_time(group, change.turn.now_ms, settings):
         retarget(change, topics, settings)
 
 
 def update(change: Change, member_id: str, facts: Facts, topics: Topics) -> None:
-    """Write what the member says of itself; a new group epoch when that may change who gets what."""
+    """Write what the member says of itself; a new group epoch when that may change who gets what. A new member that subscribes to nothing changes nothing."""
     group = change.group
     old = group.members.get(member_id)
-    before = None if old is None else (old.facts.topics, old.facts.regex or "", old.facts.assignor)
+    before = UNTOLD if old is None else old.facts
     change.member(member_id, facts)
-    if before != (facts.topics, facts.regex or "", facts.assignor):
+    if (before.topics, before.regex or "", before.assignor) != (facts.topics, facts.regex or "", facts.assignor):
         bump(change, topics)
 
 
-def _look_again(change: Change, topics: Topics) -> None:
-    """Topics were made, grew or went: a new epoch if that concerns the group."""
+def notice(change: Change, topics: Topics) -> None:
+    """If topics were made, grew or went since the last look: a new epoch when that concerns the group."""
     group = change.group
+    if group.topics_seen is topics.by_name:
+        return
     _resolve(change, topics)
-    metadata_hash = _hash(group, topics)
+    seen = hash_of(group, topics)
     group.topics_seen = topics.by_name
-    if metadata_hash != group.metadata_hash:
-        change.epoch(group.epoch + 1, metadata_hash)
+    if seen != group.metadata_hash:
+        change.epoch(group.epoch + 1, seen)
 
 
 def bump(change: Change, topics: Topics) -> None:
@@ -67,7 +69,7 @@ def bump(change: Change, topics: Topics) -> None:
     group = change.group
     _resolve(change, topics)
     group.topics_seen = topics.by_name
-    change.epoch(group.epoch + 1, _hash(group, topics))
+    change.epoch(group.epoch + 1, hash_of(group, topics))
     if not group.members:
         change.target_epoch(group.epoch)
 
@@ -86,7 +88,7 @@ def _resolve(change: Change, topics: Topics) -> None:
         change.regex(pattern, None)
 
 
-def _hash(group: ConsumerGroup, topics: Topics) -> int:
+def hash_of(group: ConsumerGroup, topics: Topics) -> int:
     """64 bits that differ when a subscribed topic comes, goes, grows or is another one of the same name. 0 when there is none."""
     facts = [topics.by_name[name] for name in sorted(group.subscribed_names()) if name in topics.by_name]
     if not facts:
@@ -155,6 +157,13 @@ def _ask(assignor: Assignor, subscribers: Mapping[str, Subscriber], counts: Mapp
 
 def _tidy(assignment: Assignment) -> Assignment:
     return {topic_id: tuple(sorted(partitions)) for topic_id, partitions in assignment.items() if partitions}
+
+
+def settle(group: ConsumerGroup, member: Member, settings: Settings, turn: Turn) -> None:
+    """Tell the loops of a member that has nothing to hear until something changes: it is at the group's epoch, with all that is its own."""
+    if group.epoch == group.target_epoch and member.current.is_at(group.epoch) and member.join_by_ms is None:
+        interval_ms = 0 if member.is_classic else settings.heartbeat_interval_ms
+        turn.steady.append(Steady(group.id, member.id, member.facts.instance_id, group.epoch, interval_ms, not member.is_classic))
 
 
 def step(change: Change, member: Member, claimed: Claimed | None) -> None:

@@ -61,6 +61,8 @@ class Change:
         self.group, self.turn = group, turn
 
     def epoch(self, number: int, metadata_hash: int) -> None:
+        """Every member has something to hear from now on."""
+        self.turn.moved += [(self.group.id, member_id) for member_id in self.group.members]
         self.turn.records.append(records.epoch(self.group.id, number, metadata_hash))
         self.group.apply_epoch(number, metadata_hash)
 
@@ -86,6 +88,7 @@ class Change:
 
     def remove_member(self, member_id: str) -> None:
         """All its records."""
+        self.turn.moved.append((self.group.id, member_id))
         self.current(member_id, None)
         self.target(member_id, None)
         self.member(member_id, None)

@@ -18,10 +18,10 @@ SUBSCRIPTION_CHARACTERS_MAX = 512 << 10
 def check_heartbeat(request: ConsumerGroupHeartbeatRequest, version: int, assignors: Collection[str]) -> None:
     """Raises InvalidRequest, UnsupportedAssignor, InvalidRegularExpression."""
     epoch = request.member_epoch
-    if not request.member_id and (version >= 1 or epoch > 0 or epoch == LEAVE_EPOCH):
+    if not request.member_id.strip() and (version >= 1 or epoch > 0 or epoch == LEAVE_EPOCH):
         raise errors.InvalidRequest("MemberId can't be empty.")
     for name, value in (("GroupId", request.group_id), ("InstanceId", request.instance_id), ("RackId", request.rack_id)):
-        if value == "":
+        if value is not None and not value.strip():
             raise errors.InvalidRequest(f"{name} can't be empty.")
     if epoch == 0:
         _check_join(request)

@@ -9,8 +9,9 @@ Source  KIP-848, "Supporting Online Consumer Group Upgrade"
 
 from collections.abc import Callable
 
+from pybroker.coordinator.group.classic import NO_PROTOCOL_FROM
 from pybroker.coordinator.group.consumer import ConsumerGroups
-from pybroker.coordinator.group.consumer_advance import advance, refresh
+from pybroker.coordinator.group.consumer_advance import advance, refresh, settle
 from pybroker.coordinator.group.consumer_change import Change, Settings, Turn
 from pybroker.coordinator.group.consumer_checks import check_size, check_subscription
 from pybroker.coordinator.group.consumer_members import may_become_classic, replace_static
@@ -42,14 +43,14 @@ def join(
     subscription = _check_join(group, request, settings)
     if request.member_id == UNKNOWN_MEMBER_ID and request.group_instance_id is None and version >= MEMBER_ID_REQUIRED_FROM:
         check_size(group, UNKNOWN_MEMBER_ID, settings.members_max)
-        return JoinGroupResponse(error_code=errors.MemberIdRequired.code, member_id=f"{client_id}-{new_id()}", protocol_name=_no_name(version))
+        return JoinGroupResponse(error_code=errors.MemberIdRequired.code, member_id=new_id(), protocol_name=None if version >= NO_PROTOCOL_FROM else "")
     replaced = _find(group, request, settings)
     change = Change(group, turn)
     if replaced is not None and not replaced.is_classic and may_become_classic(change, [replaced.id], settings):
         del groups.groups[group.id]
         downgrade(group, [replaced.id], turn, groups.topics)
         return None
-    member_id = request.member_id or f"{request.group_instance_id or client_id}-{new_id()}"
+    member_id = request.member_id or new_id()
     if replaced is not None:
         replace_static(change, replaced, member_id)
     facts = Facts(
@@ -66,13 +67,8 @@ def join(
     member.join_by_ms = turn.now_ms + facts.rebalance_timeout_ms
     groups.begin_session(group.id, member, turn.now_ms, settings)
     return JoinGroupResponse(
-        generation_id=member.current.epoch, protocol_type=PROTOCOL_TYPE if version >= 7 else None, protocol_name=request.protocols[0].name, leader="", member_id=member_id
+        generation_id=member.current.epoch, protocol_type=PROTOCOL_TYPE if version >= NO_PROTOCOL_FROM else None, protocol_name=request.protocols[0].name, leader="", member_id=member_id
     )
-
-
-def _no_name(version: int) -> str | None:
-    """The protocol name of an answer without one: null is allowed from version 7 on."""
-    return None if version >= 7 else ""
 
 
 def _check_join(group: ConsumerGroup, request: JoinGroupRequest, settings: Settings) -> Subscription:
@@ -95,8 +91,6 @@ def _check_join(group: ConsumerGroup, request: JoinGroupRequest, settings: Setti
 def _find(group: ConsumerGroup, request: JoinGroupRequest, settings: Settings) -> Member | None:
     """Whose place the member takes, if it is static and starts again. Raises KafkaError."""
     known = group.members.get(request.member_id)
-    if known is not None and not known.is_classic:
-        raise errors.UnknownMemberId()
     if request.group_instance_id is not None:
         static = group.static(request.group_instance_id)
         if static is not None and static.id != request.member_id:
@@ -143,7 +137,9 @@ def sync(groups: ConsumerGroups, group: ConsumerGroup, request: SyncGroupRequest
     if member.current.epoch < group.target_epoch and member.current.state is not State.UNREVOKED:
         raise errors.RebalanceInProgress()
     member.join_by_ms = None
-    groups.begin_session(group.id, member, turn.now_ms, groups.settings(group.id))
+    settings = groups.settings(group.id)
+    groups.begin_session(group.id, member, turn.now_ms, settings)
+    settle(group, member, settings, turn)
     typed = version >= 5
     return SyncGroupResponse(
         protocol_type=PROTOCOL_TYPE if typed else None,
@@ -164,6 +160,7 @@ def heartbeat(groups: ConsumerGroups, group: ConsumerGroup, request: HeartbeatRe
     if rejoin and member.join_by_ms is None:
         member.join_by_ms = turn.now_ms + member.facts.rebalance_timeout_ms
     groups.begin_session(group.id, member, turn.now_ms, settings)
+    settle(group, member, settings, turn)
     return HeartbeatResponse(error_code=errors.RebalanceInProgress.code if rejoin else 0)
 
 

@@ -20,6 +20,7 @@ def park_static(change: Change, member: Member) -> None:
     if current.epoch == LEAVE_STATIC_EPOCH:
         return
     member.revoke_by_ms = None
+    change.turn.moved.append((change.group.id, member.id))
     change.current(member.id, Current(LEAVE_STATIC_EPOCH, current.epoch, State.STABLE, current.assigned, OWNS_NOTHING))
 
 

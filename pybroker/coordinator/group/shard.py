@@ -152,6 +152,7 @@ class Shard:
             self._check_room(request.group_id)
             classic = self.classic.groups.get(request.group_id)
             if classic is not None:
+                self.consumer.check(request, version)       # a request that is refused moves nothing
                 self._upgrade(classic, turn)
         answer = self.consumer.heartbeat(request, version, client_id, client_host, turn)
         self._take_back(turn)

@@ -11,6 +11,7 @@ The generation becomes the group epoch and back. Nothing moves by the change its
 from collections.abc import Sequence
 
 from pybroker.coordinator.group import consumer_records as records
+from pybroker.coordinator.group.consumer_advance import hash_of
 from pybroker.coordinator.group.consumer_change import ClassicGroupFacts, ClassicMember, Settings, Topics, Turn
 from pybroker.coordinator.group.consumer_state import ClassicFacts, ConsumerGroup, Current, Facts, Member, Owned, State, without_epochs
 from pybroker.coordinator.group.embedded import PROTOCOL_TYPE, read_assignment, read_subscription, write_assignment
@@ -22,11 +23,11 @@ def check_upgrade(classic: ClassicGroupFacts, protocol_type: str | None, setting
     """Whether policy and members let a classic group with members become a consumer group. Raises GroupIdNotFound."""
     reason = None
     if not settings.may_upgrade:
-        reason = "the online upgrade is disabled"
+        reason = "online upgrade is disabled"
     elif protocol_type != PROTOCOL_TYPE:
-        reason = "the classic group is not a consumer group"
+        reason = "the group does not use the consumer embedded protocol"
     elif len(classic.members) > settings.members_max:
-        reason = "the classic group exceeds the maximum size of a consumer group"
+        reason = "the group is larger than a consumer group may be"
     else:
         try:
             for member in classic.members:
@@ -35,13 +36,12 @@ def check_upgrade(classic: ClassicGroupFacts, protocol_type: str | None, setting
         except (ProtocolError, IndexError):
             reason = "a member's subscription or assignment cannot be read"
     if reason is not None:
-        raise errors.GroupIdNotFound(f"Cannot upgrade classic group {classic.group_id} to consumer group: {reason}.")
+        raise errors.GroupIdNotFound(f"Cannot upgrade classic group {classic.group_id} to consumer group because {reason}.")
 
 
 def upgrade(classic: ClassicGroupFacts, turn: Turn, topics: Topics) -> ConsumerGroup:
     """The consumer group that a checked classic group becomes. Its records stand in ``turn``; those that take the classic group away are the caller's, before these."""
     group = ConsumerGroup(classic.group_id)
-    group.apply_epoch(classic.generation, 0)
     group.apply_target_epoch(classic.generation, turn.wall_ms)
     for member in classic.members:
         subscription = read_subscription(member.protocols[0][1])
@@ -58,6 +58,7 @@ def upgrade(classic: ClassicGroupFacts, turn: Turn, topics: Topics) -> ConsumerG
         group.apply_member(member.member_id, facts)
         group.apply_current(member.member_id, Current(classic.generation, classic.generation, State.STABLE, assigned))
         group.apply_target(member.member_id, without_epochs(assigned))
+    group.apply_epoch(classic.generation, hash_of(group, topics))
     turn.records += records.everything(group)
     return group
 
@@ -79,6 +80,7 @@ def downgrade(group: ConsumerGroup, leaving: Sequence[str], turn: Turn, topics: 
     """Take the consumer group out of the log; what a classic group goes on with is in ``turn.downgraded``. All who stay speak the classic protocol."""
     staying = [member for member_id, member in group.members.items() if member_id not in leaving]
     turn.records += records.tombstones(group)
+    turn.moved += [(group.id, member_id) for member_id in group.members]
     members = tuple(_classic(member, topics) for member in staying)
     turn.downgraded.append(ClassicGroupFacts(group.id, group.epoch, common_protocol(staying), members[0].member_id, members))
 

@@ -163,7 +163,8 @@ class _Writer:
             none = "" if nullable == "False" else "None if n < 0 else "
             add(depth, f"{target} = {none}[{element} for _ in range(n)]")
         elif field.struct and nullable != "False":
-            add(depth, f"{target} = None if {reader}.i8() < 0 else {self._read_one(field, compact, nullable, reader)}")
+            # In a tagged field Kafka marks null by 0, and writes it too although it is the default; elsewhere by -1.
+            add(depth, f"{target} = None if {reader}.i8() {'<= 0' if field.is_tagged else '< 0'} else {self._read_one(field, compact, nullable, reader)}")
         else:
             add(depth, f"{target} = {self._read_one(field, compact, nullable, reader)}")
 

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from pybroker.coordinator.effects import Record
+from pybroker.coordinator.effects import Record, Steady
 from pybroker.coordinator.group.assignors import BUILT_IN
 from pybroker.coordinator.group.consumer import ConsumerGroups
 from pybroker.coordinator.group.consumer_change import ClassicGroupFacts, Settings, Turn
@@ -70,11 +70,15 @@ class World:
         self.now_ms = 1_000_000
         self.log: list[Record] = []
         self.downgraded: list[ClassicGroupFacts] = []
+        self.steady: dict[tuple[str, str], Steady] = {}     # what the loops know
+        self.heard: dict[tuple[str, str], int] = {}
         self._ids = itertools.count(1)
         self.groups = self.new_groups()
+        self._shadow = self.new_groups()
+        self._shadowed = 0
 
     def new_groups(self) -> ConsumerGroups:
-        return ConsumerGroups(self.topics, lambda group_id: self.settings, self.new_id)
+        return ConsumerGroups(self.topics, lambda group_id: self.settings, self.new_id, lambda group_id, member_id: self.heard.get((group_id, member_id)))
 
     def new_id(self) -> str:
         return f"id-{next(self._ids)}"
@@ -84,7 +88,32 @@ class World:
 
     def keep(self, turn: Turn) -> None:
         self.log += turn.records
+        for name in turn.moved:
+            self.steady.pop(name, None)
+            self.heard.pop(name, None)
+        for member in turn.steady:
+            self.steady[member.group_id, member.member_id] = member
+            self.heard[member.group_id, member.member_id] = self.now_ms
         self.downgraded += turn.downgraded
+
+    def loop_answers(self, member: str, epoch: int, *, consumer: bool = True) -> bool:
+        """Whether a heartbeat that says nothing is answered without the coordinator."""
+        known = self.steady.get(("g", member))
+        if known is None or (known.generation, known.consumer) != (epoch, consumer):
+            return False
+        self.heard["g", member] = self.now_ms
+        return True
+
+    def topics_changed(self) -> None:
+        turn = self.turn()
+        self.groups.topics_changed(self.topics, turn)
+        self.keep(turn)
+
+    def restart(self) -> None:
+        """The broker is killed and comes back."""
+        self.steady.clear()
+        self.heard.clear()
+        self.groups = self.replayed()
 
     def beat(self, member: str, epoch: int, *, group: str = "g", version: int = 1, owns: Mapping[bytes, list[int]] | None = None, **fields: Any) -> ConsumerGroupHeartbeatResponse:
         """One heartbeat, encoded and decoded as on the wire."""
@@ -120,12 +149,22 @@ class World:
     def replayed(self) -> ConsumerGroups:
         """What a restart makes of the log."""
         groups = self.new_groups()
-        for record in self.log:
-            kind = int.from_bytes(record.key[:2], "big")
-            if kind in TYPES:
-                groups.replay(kind, record.key[2:], None if record.value is None else record.value[2:])
+        _replay(groups, self.log)
         groups.loaded(self.now_ms)
         return groups
+
+    def shadow(self) -> ConsumerGroups:
+        """The same, carried on from call to call."""
+        _replay(self._shadow, self.log[self._shadowed :])
+        self._shadowed = len(self.log)
+        return self._shadow
+
+
+def _replay(groups: ConsumerGroups, log: list[Record]) -> None:
+    for record in log:
+        kind = int.from_bytes(record.key[:2], "big")
+        assert kind in TYPES
+        groups.replay(kind, record.key[2:], None if record.value is None else record.value[2:])
 
 
 def given(answer: ConsumerGroupHeartbeatResponse) -> dict[bytes, list[int]] | None:

@@ -335,6 +335,53 @@ def test_a_static_member_may_leave_for_good(world: World) -> None:
     assert world.groups.groups["g"].statics == {}
 
 
+# ---- heartbeats that the loops answer
+
+
+def test_loops_are_told_of_members_that_have_nothing_to_hear(world: World) -> None:
+    topic = world.topics.put("t", 4)
+    world.join("a", "t", instance_id="i")
+    told = world.steady["g", "a"]
+    assert (told.instance_id, told.generation, told.interval_ms, told.consumer) == ("i", 2, 5000, True)
+    world.join("b", "t")
+    assert world.steady == {}, "a has to give up, b waits for it"
+    world.beat("a", 2)
+    world.beat("a", 2, owns={topic: [0, 1]})
+    world.beat("b", 3)
+    assert sorted(world.steady) == [("g", "a"), ("g", "b")]
+
+
+def test_loops_are_told_before_a_member_has_something_to_hear(world: World) -> None:
+    world.topics.put("t", 4)
+    world.join("a", "t", instance_id="i")
+    world.topics.put("other", 1)
+    world.topics_changed()
+    assert ("g", "a") in world.steady
+    world.topics.put("t", 5)
+    world.topics_changed()
+    assert world.steady == {} and world.groups.groups["g"].state == "Assigning"
+    world.beat("a", 2)
+    assert ("g", "a") in world.steady
+    turn = world.turn()
+    world.groups.settings_changed(turn)
+    world.keep(turn)
+    assert world.steady == {}
+    world.beat("a", 3)
+    world.beat("a", -2, instance_id="i")
+    assert world.steady == {}
+
+
+def test_what_the_loops_heard_keeps_a_member_alive(world: World) -> None:
+    world.topics.put("t", 4)
+    world.join("a", "t")
+    world.pass_time(40_000)
+    assert world.loop_answers("a", 2)
+    world.pass_time(44_999)
+    assert "a" in world.groups.groups["g"].members
+    world.pass_time(1)
+    assert "a" not in world.groups.groups["g"].members
+
+
 # ---- restart, deletion
 
 
@@ -343,10 +390,10 @@ def test_after_a_restart_members_go_on_at_their_epoch(world: World) -> None:
     world.join("a", "t")
     world.join("b", "t")
     world.beat("a", 2)
-    world.groups = world.replayed()
+    world.restart()
     assert world.beat("a", 2, owns={topic: [0, 1]}).member_epoch == 3
     assert given(world.beat("b", 3)) == {topic: [2, 3]}
-    world.groups = world.replayed()
+    world.restart()
     world.pass_time(45_000)
     assert world.groups.groups["g"].members == {}
 
@@ -356,7 +403,7 @@ def test_a_restart_keeps_the_time_to_give_up(world: World) -> None:
     world.join("a", "t", rebalance_timeout_ms=10_000)
     world.join("b", "t")
     world.beat("a", 2)
-    world.groups = world.replayed()
+    world.restart()
     world.beat("a", 2, owns={topic: [0, 1, 2, 3]})
     world.pass_time(10_000)
     assert "a" not in world.groups.groups["g"].members
