@@ -27,10 +27,7 @@ Start = Callable[[str, Path], Adapter]
 class KafkaJs(ProgramAdapter):
     name = "kafkajs"
     codecs: ClassVar[tuple[Codec, ...]] = ("none", "gzip")
-    lacks: ClassVar[dict[Feature, str]] = {
-        "read": "kafkajs reads only as a member of a group, and this broker has no groups yet; another client reads what it wrote",
-        "null header values": "kafkajs fails on a header value of null",
-    }
+    lacks: ClassVar[dict[Feature, str]] = {"null header values": "kafkajs fails on a header value of null"}
 
 
 class JavaClients(ProgramAdapter):

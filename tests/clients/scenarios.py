@@ -13,7 +13,7 @@ T: Final = 1_700_000_000_000
 Codec = Literal["none", "gzip", "snappy", "lz4", "zstd"]
 CODECS: Final[tuple[Codec, ...]] = ("none", "gzip", "snappy", "lz4", "zstd")
 
-Feature = Literal["read", "timestamps", "headers", "null header values", "tombstones", "empty values", "empty keys"]
+Feature = Literal["timestamps", "headers", "null header values", "tombstones", "empty values", "empty keys"]
 
 
 @dataclass(frozen=True, slots=True)

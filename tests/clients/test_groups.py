@@ -49,7 +49,7 @@ class Writer:
         self.topic = topic
         self.acknowledged: dict[int, dict[int, str]] = {partition: {} for partition in range(PARTITIONS)}
         self.faults: list[str] = []
-        self._producer = Producer({"bootstrap.servers": bootstrap, "enable.idempotence": True, "linger.ms": 5, "delivery.timeout.ms": 60_000})
+        self._producer = Producer({"bootstrap.servers": bootstrap, "enable.idempotence": True, "linger.ms": 5, "delivery.timeout.ms": 60_000, "log_level": 0})
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._write)
         self._thread.start()

@@ -1,4 +1,4 @@
-// kafkajs behind the scenarios: JSON lines as tests/clients/adapters.py has them, all but "read". Argument: bootstrap address.
+// kafkajs behind the scenarios: JSON lines as tests/clients/adapters.py has them. It reads as the only member of a new group, since it has no other way. Argument: bootstrap address.
 const readline = require('readline')
 const { Kafka, CompressionTypes, logLevel } = require('kafkajs')
 
@@ -17,6 +17,19 @@ const headersOf = pairs => {
   }
   return headers
 }
+
+const text = data => data === null || data === undefined ? null : Buffer.from(data).toString('base64')
+const pairsOf = headers => Object.entries(headers || {}).flatMap(([name, values]) => [].concat(values).map(value => [name, text(value)]))
+const say = answer => process.stdout.write(JSON.stringify(answer) + '\n')
+let groups = 0
+
+/** Where reading begins: an offset. */
+const placeOf = (topic, partition, begin) => withClient(kafka.admin(), async admin => {
+  if (typeof begin === 'number') return begin
+  const rows = typeof begin === 'object' ? await admin.fetchTopicOffsetsByTimestamp(topic, begin.timestamp) : await admin.fetchTopicOffsets(topic)
+  const row = rows.find(one => one.partition === partition)
+  return Number(begin === 'start' ? row.low : begin === 'end' ? row.high : row.offset)
+})
 
 const withClient = async (client, work) => {
   await client.connect()
@@ -41,6 +54,29 @@ const commands = {
     return { offsets }
   }),
 
+  read: async ({ topic, partition, begin, count }) => {
+    const place = await placeOf(topic, partition, begin)
+    say({ ready: true })
+    const consumer = kafka.consumer({ groupId: `scenarios-${process.pid}-${Date.now()}-${groups++}`, maxWaitTimeInMs: 100, retry: { retries: 3 } })
+    return withClient(consumer, async () => {
+      const records = []
+      await consumer.subscribe({ topics: [topic] })
+      await new Promise((resolve, reject) => {
+        consumer.on(consumer.events.CRASH, ({ payload }) => reject(payload.error))
+        consumer.run({
+          autoCommit: false,
+          eachMessage: async ({ partition: from, message }) => {
+            if (from !== partition || records.length === count) return
+            records.push([Number(message.offset), { k: text(message.key), v: text(message.value), h: pairsOf(message.headers), t: Number(message.timestamp) }])
+            if (records.length === count) resolve()
+          }
+        }).catch(reject)
+        consumer.seek({ topic, partition, offset: String(place) })
+      })
+      return { records }
+    })
+  },
+
   offsets: ({ topic, partition, timestamp }) => withClient(kafka.admin(), async admin => {
     const end = (await admin.fetchTopicOffsets(topic)).find(row => row.partition === partition)
     const at = (await admin.fetchTopicOffsetsByTimestamp(topic, timestamp)).find(row => row.partition === partition)
@@ -53,7 +89,7 @@ const main = async () => {
     const request = JSON.parse(line)
     let answer
     try { answer = await commands[request.do](request) } catch (error) { answer = { error: `${error.stack}` } }
-    process.stdout.write(JSON.stringify(answer) + '\n')
+    say(answer)
   }
 }
 
