@@ -120,6 +120,7 @@ static void rules_of(const int64_t s[PB_TOPIC_SETTING_COUNT], struct pb_topic_ru
         .index_interval_bytes = (int32_t)s[PB_TOPIC_index_interval_bytes],
         .producer_id_expiration_ms = s[PB_TOPIC_producer_id_expiration_ms],
         .preallocate = s[PB_TOPIC_preallocate] != 0,
+        .compacted = s[PB_TOPIC_keys_required] != 0,
         .retention_ms = s[PB_TOPIC_retention_ms],
         .retention_bytes = s[PB_TOPIC_retention_bytes],
         .local_delete_delay_ms = s[PB_TOPIC_file_delete_delay_ms],
