@@ -68,7 +68,7 @@ static int parse(struct pb_epochs *epochs, const struct pb_env *env, const char 
         long long start = strtoll(from, &at, 10);
         if (at == from || start < 0) return PB_E_CORRUPT_FILE;
         int rc = pb__epochs_assign(epochs, env, (int32_t)epoch, start);
-        if (rc <= 0) return rc < 0 ? rc : PB_E_CORRUPT_FILE;
+        if (rc <= 0) return rc < 0 ? rc : PB_E_CORRUPT_FILE;                /* in no order: the batches know better */
     }
     return at[strspn(at, " \n")] == 0 ? 0 : PB_E_CORRUPT_FILE;
 }

@@ -19,6 +19,7 @@ int pb__log_sync_begin(struct pb_log *log, struct pb_log_sync *ticket) {
         segment->txn_dirty = false;
         ticket->end_offset = segment->end_offset;
     }
+    if (ticket->file_count == 0) log->synced_offset = log->end_offset;
     if (ticket->file_count == 0 && !log->dir_dirty) return 0;
     ticket->dir = log->dir;
     ticket->names = log->dir_dirty;
