@@ -205,21 +205,26 @@ static int recover_one(void *context, struct pb_partition *partition) {
 
 void pb_broker_stop_recovery(struct pb_broker *broker) { broker->part.stop_recovery = true; }
 
-struct offline { pb_offline_fn each; void *context; };
+struct offline { struct pb_partition_name *names; int64_t count, count_max; };
 
-static int give_offline(void *context, struct pb_partition *partition) {
-    const struct offline *offline = context;
+static int note_offline(void *context, struct pb_partition *partition) {
+    struct offline *offline = context;
     pthread_mutex_lock(&partition->lock);
-    bool is_offline = pb__partition_is_offline(partition) && !partition->deleted;
+    if (pb__partition_is_offline(partition) && !partition->deleted && offline->count++ < offline->count_max) {
+        struct pb_partition_name *name = &offline->names[offline->count - 1];
+        memcpy(name->topic_id, partition->topic->id, sizeof name->topic_id);
+        name->partition = partition->index;
+    }
     pthread_mutex_unlock(&partition->lock);
-    return is_offline ? offline->each(offline->context, partition->topic->id, partition->index) : 0;
+    return 0;
 }
 
 int64_t pb_broker_offline_changes(const struct pb_broker *broker) { return broker->part.offline_changes; }
 
-int pb_broker_each_offline(struct pb_broker *broker, pb_offline_fn each, void *context) {
-    struct offline offline = { each, context };
-    return pb__partition_map_each(&broker->map, give_offline, &offline);
+int64_t pb_broker_offline(struct pb_broker *broker, struct pb_partition_name *names, int64_t count_max) {
+    struct offline offline = { names, 0, count_max };
+    int rc = pb__partition_map_each(&broker->map, note_offline, &offline);
+    return rc < 0 ? rc : offline.count;
 }
 
 int pb_broker_recover(struct pb_broker *broker, int32_t part, int32_t parts) {

@@ -62,6 +62,9 @@ class FakeCore:
     def recover(self, part: int = 0, parts: int = 1) -> None:
         self.calls.append(f"recover {part}/{parts}")
 
+    def offline_changes(self) -> int:
+        return 0
+
     def listen(self, fd: int) -> int:
         with socket.socket(fileno=fd) as taken:
             self.ports.append(taken.getsockname()[1])
