@@ -44,6 +44,7 @@ struct pb_segment {
     struct pb_segment_pending *pending;                                     /* active: entries not yet written */
     int32_t index_count, time_count;                                        /* entries on disk; -1: not looked up */
     int32_t txn_count;                                                      /* entries of .txnindex; 0: there may be no file */
+    bool txn_verified;                                                      /* each was compared with its marker, or made by us */
     int32_t bytes_since_entry;
     bool txn_dirty;                                                         /* .txnindex has entries that are not synced */
     bool index_renewed;                                                     /* made anew once already */
@@ -132,8 +133,10 @@ int pb__segment_locate(struct pb_log *log, struct pb_segment *segment, int64_t o
 int pb__txn_index_append(struct pb_log *log, struct pb_segment *segment, const struct pb_completed_txn *txn);
 /* The first `count` entries stay. */
 int pb__txn_index_cut(struct pb_log *log, struct pb_segment *segment, int32_t count);
-/* At start and at a cut: entries of markers at or above offset go. PB_E_CORRUPT_FILE: what is in there cannot be. */
-int pb__txn_index_load(struct pb_log *log, struct pb_segment *segment, int64_t offset);
+/* At start and at a cut: entries of markers at or above offset go, *cut_out of them. PB_E_CORRUPT_FILE: what is in there cannot be. */
+int pb__txn_index_load(struct pb_log *log, struct pb_segment *segment, int64_t offset, int32_t *cut_out);
+/* All anew from the segment's batches. */
+int pb__txn_index_renew(struct pb_log *log, struct pb_segment *segment);
 
 /* log_scan.c: batches of one segment from pos on, header by header. */
 struct pb_scan {

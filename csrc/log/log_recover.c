@@ -201,7 +201,11 @@ static int cut(struct pb_log *log, int32_t at, int64_t size) {
     return rc;
 }
 
-struct plan { const struct pb_log_options *options; int64_t point; int32_t first; int64_t first_size; };
+struct plan {
+    const struct pb_log_options *options;
+    int64_t point, first_size;
+    int32_t first, first_txns_kept, first_txns_cut;
+};
 
 /* One segment whose end_pos says up to where it is known. *ends_out: the log ends in it. */
 static int recover_segment(struct pb_log *log, const struct plan *plan, int32_t at, int64_t size, bool *ends_out) {
@@ -232,10 +236,12 @@ static int recover_segments(struct pb_log *log, const struct plan *plan) {
             segment->end_offset = segment->base_offset;
             segment->max_timestamp = -1;
             rc = pb__index_load(log, segment, 0, segment->base_offset);
-            if (rc == 0) rc = pb__txn_index_load(log, segment, segment->base_offset);
-            if (rc == PB_E_CORRUPT_FILE) rc = pb__txn_index_cut(log, segment, 0);
+            if (rc == 0) rc = pb__txn_index_cut(log, segment, 0);
+            segment->txn_verified = true;
         }
         if (rc == 0) rc = recover_segment(log, plan, at, size, &ends);
+        /* Fewer came again than were cut: one of them was rubbish, and perhaps told of a marker below. */
+        if (rc == 0 && at == plan->first && !plan->options->clean && segment->txn_count < plan->first_txns_kept + plan->first_txns_cut) rc = pb__txn_index_renew(log, segment);
         if (rc == 0 && at + 1 < log->segment_count) {
             (void)pb__index_seal(log, segment);
             pb__env_free(log->env, segment->pending);
@@ -248,28 +254,23 @@ static int recover_segments(struct pb_log *log, const struct plan *plan) {
 
 /* ---- state at the place where checking begins */
 
-/* Aborted transactions of a segment whose index cannot be right, from its batches. */
-static int renew_txn_index(struct pb_log *log, struct pb_segment *segment) {
-    struct pb_scan scan;
-    struct pb_batch batch;
-    pb__env_log(log->env, PB_LOG_WARNING, "event=txn-index-rebuilt topic=%s partition=%d segment=%lld", log->topic, log->partition, (long long)segment->base_offset);
-    int rc = pb__txn_index_cut(log, segment, 0);
-    if (rc == 0) rc = pb__producers_restore(log, segment->base_offset);
-    if (rc < 0) return rc;
-    rc = pb__scan_open(&scan, log, segment, 0, segment->end_pos, false);
-    while (rc >= 0 && (rc = pb__scan_next(&scan, &batch)) > 0) rc = pb__log_apply_producer(log, segment, &batch);
-    pb__scan_close(&scan);
-    return rc == PB_E_CORRUPT_BATCH ? PB_E_CORRUPT_FILE : rc;
-}
-
-static int load_txn_indexes(struct pb_log *log, int32_t last) {
+/* Of segments that nothing is checked of. An entry behind the end of its segment is none of them. */
+static int load_txn_indexes(struct pb_log *log, int32_t count) {
     int rc = 0;
-    for (int32_t i = 0; rc == 0 && i <= last; i++) {
-        struct pb_segment *segment = log->segments[i];
-        rc = pb__txn_index_load(log, segment, segment->end_offset);
-        if (rc == PB_E_CORRUPT_FILE) rc = renew_txn_index(log, segment);
+    for (int32_t i = 0; rc == 0 && i < count; i++) {
+        int32_t cut = 0;
+        rc = pb__txn_index_load(log, log->segments[i], log->segments[i]->end_offset, &cut);
+        if (rc == PB_E_CORRUPT_FILE || (rc == 0 && cut > 0)) rc = pb__txn_index_renew(log, log->segments[i]);
     }
     return rc;
+}
+
+/* Of the segment in which checking begins: entries behind are made again by it. */
+static int load_first_txn_index(struct pb_log *log, struct plan *plan) {
+    struct pb_segment *segment = log->segments[plan->first];
+    int rc = pb__txn_index_load(log, segment, segment->end_offset, &plan->first_txns_cut);
+    plan->first_txns_kept = segment->txn_count;
+    return rc == PB_E_CORRUPT_FILE ? pb__txn_index_renew(log, segment) : rc;
 }
 
 static int assign_epochs(struct pb_log *log, struct pb_segment *segment) {
@@ -325,9 +326,10 @@ static int recover(struct pb_log *log, struct plan *plan) {
     if (rc == 0) rc = begin_at(log, segment, plan->options->clean ? INT64_MAX : pb__max_i64(plan->point, segment->base_offset));
     if (rc == 0) rc = load_epochs(log, plan->first);
     if (rc == 0 && !plan->options->clean) rc = load_txn_indexes(log, plan->first);
+    if (rc == 0 && !plan->options->clean) rc = load_first_txn_index(log, plan);
     if (rc == 0 && !plan->options->clean) rc = pb__producers_restore(log, segment->end_offset);
     if (rc == 0) rc = recover_segments(log, plan);
-    if (rc == 0 && plan->options->clean) rc = load_txn_indexes(log, last);
+    if (rc == 0 && plan->options->clean) rc = load_txn_indexes(log, last + 1);
     if (rc == 0 && plan->options->clean) rc = pb__producers_restore(log, segment->end_offset);
     return rc;
 }

@@ -46,7 +46,8 @@ static int truncate_segment(struct pb_log *log, struct pb_segment *segment, int6
     }
     pb__scan_close(&scan);
     if (rc >= 0) rc = pb__file_truncate(segment->log, pos);
-    if (rc >= 0) rc = pb__txn_index_load(log, segment, offset);
+    int32_t cut;
+    if (rc >= 0) rc = pb__txn_index_load(log, segment, end_offset, &cut);
     if (rc < 0) return rc;
     log->size_bytes -= segment->end_pos - pos;
     segment->end_pos = pos;

@@ -85,8 +85,8 @@ static bool is_possible(const struct pb_segment *segment, const struct entry *en
            entry->last_offset >= segment->base_offset && entry->last_stable_offset >= 0 && entry->last_stable_offset <= entry->last_offset + 1;
 }
 
-/* Entries below offset: how many. *whole_out: nothing else is in the file. */
-static int count_below(struct pb_log *log, struct pb_segment *segment, int fd, int64_t offset, int32_t *count_out) {
+/* All entries, in order; how many of them lie below offset. */
+static int count_below(struct pb_log *log, struct pb_segment *segment, int fd, int64_t offset, int32_t *count_out, int32_t *below_out) {
     uint8_t bytes[BLOCK_ENTRIES * ENTRY_BYTES];
     int64_t last = -1;
     for (int32_t first = 0;; first += BLOCK_ENTRIES) {
@@ -95,28 +95,101 @@ static int count_below(struct pb_log *log, struct pb_segment *segment, int fd, i
         if (rc < 0) return rc;
         for (int32_t i = 0; i < count; i++, ++*count_out) {
             struct entry entry = parse(bytes + (size_t)i * ENTRY_BYTES);
-            if (entry.last_offset >= offset && entry.version == VERSION) return 0;
             if (!is_possible(segment, &entry, last)) return PB_E_CORRUPT_FILE;
             last = entry.last_offset;
+            if (last < offset) ++*below_out;
         }
         if (count < BLOCK_ENTRIES) return 0;
     }
 }
 
-int pb__txn_index_load(struct pb_log *log, struct pb_segment *segment, int64_t offset) {
-    int32_t count = 0;
+int pb__txn_index_load(struct pb_log *log, struct pb_segment *segment, int64_t offset, int32_t *cut_out) {
+    int32_t count = 0, below = 0;
     int64_t size;
     int fd, rc = open_index(log, segment, PB_OPEN_READ, &fd);
-    segment->txn_count = 0;
+    segment->txn_count = *cut_out = 0;
+    segment->txn_verified = rc == PB_E_NOENT;
     if (rc < 0) return rc == PB_E_NOENT ? 0 : rc;
-    rc = log->env->file_size(log->env->context, fd, &size) < 0 ? PB_E_IO : count_below(log, segment, fd, offset, &count);
+    rc = log->env->file_size(log->env->context, fd, &size) < 0 ? PB_E_IO : count_below(log, segment, fd, offset, &count, &below);
     log->env->file_close(log->env->context, fd);
     if (rc < 0) return rc;
-    segment->txn_count = count;
-    return size == (int64_t)count * ENTRY_BYTES ? 0 : pb__txn_index_cut(log, segment, count);
+    segment->txn_count = below;
+    *cut_out = count - below;
+    return size == (int64_t)below * ENTRY_BYTES ? 0 : pb__txn_index_cut(log, segment, below);
+}
+
+static int make_entries(struct pb_log *log, struct pb_segment *segment) {
+    struct pb_scan scan;
+    struct pb_batch batch;
+    int rc = pb__txn_index_cut(log, segment, 0);
+    if (rc == 0) rc = pb__producers_restore(log, segment->base_offset);
+    if (rc < 0) return rc;
+    rc = pb__scan_open(&scan, log, segment, 0, segment->end_pos, false);
+    while (rc >= 0 && (rc = pb__scan_next(&scan, &batch)) > 0) rc = pb__log_apply_producer(log, segment, &batch);
+    pb__scan_close(&scan);
+    return rc == PB_E_CORRUPT_BATCH ? PB_E_CORRUPT_FILE : rc;
+}
+
+/* With producers as they were at the segment's begin; those of now are put aside. */
+int pb__txn_index_renew(struct pb_log *log, struct pb_segment *segment) {
+    struct pb_producers now = log->producers;
+    int64_t snapshot_offset = log->snapshot_offset;
+    pb__env_log(log->env, PB_LOG_WARNING, "event=txn-index-rebuilt topic=%s partition=%d segment=%lld", log->topic, log->partition, (long long)segment->base_offset);
+    log->producers = (struct pb_producers){ 0 };
+    int rc = make_entries(log, segment);
+    pb__producers_deinit(&log->producers, log->env);
+    log->producers = now;
+    log->snapshot_offset = snapshot_offset;
+    segment->txn_verified = rc == 0;
+    return rc;
 }
 
 /* ---- reading */
+
+/* Whether the batch with this offset is of the producer and has all of these attributes. 1, 0 or PB_E_IO. */
+static int has_batch(struct pb_log *log, int64_t offset, int64_t producer_id, int16_t attributes) {
+    struct pb_segment *segment = pb__log_segment_of(log, offset);
+    struct pb_batch batch;
+    int64_t pos;
+    int rc = pb__segment_locate(log, segment, offset, &pos, &batch);
+    if (rc < 0) return rc == PB_E_NOENT || rc == PB_E_CORRUPT_FILE ? 0 : rc;
+    return batch.base_offset <= offset && batch.producer_id == producer_id && (batch.attributes & attributes) == attributes;
+}
+
+/* Its marker is where it says, and its begin unless that is deleted or compacted. */
+static int is_right(struct pb_log *log, const struct entry *entry) {
+    int rc = has_batch(log, entry->last_offset, entry->producer_id, PB_ATTRIBUTE_TRANSACTIONAL | PB_ATTRIBUTE_CONTROL);
+    if (rc <= 0 || log->config->compacted || entry->first_offset < log->segments[0]->base_offset) return rc;
+    return has_batch(log, entry->first_offset, entry->producer_id, PB_ATTRIBUTE_TRANSACTIONAL);
+}
+
+static int are_right(struct pb_log *log, const struct pb_segment *segment, int fd) {
+    uint8_t bytes[BLOCK_ENTRIES * ENTRY_BYTES];
+    int32_t count;
+    int rc = 1;
+    for (int32_t at = 0; rc > 0 && at < segment->txn_count; at += count) {
+        if ((rc = read_entries(log, fd, at, (int32_t)pb__min_i64(BLOCK_ENTRIES, segment->txn_count - at), bytes, &count)) < 0) return rc;
+        rc = count > 0;
+        for (int32_t i = 0; rc > 0 && i < count; i++) {
+            struct entry entry = parse(bytes + (size_t)i * ENTRY_BYTES);
+            rc = is_right(log, &entry);
+        }
+    }
+    return rc;
+}
+
+/* Before the first use since the start: entries are few, and what they say decides who sees what. */
+static int verify(struct pb_log *log, struct pb_segment *segment) {
+    int fd, rc = open_index(log, segment, PB_OPEN_READ, &fd);
+    if (rc == 0) {
+        rc = are_right(log, segment, fd);
+        log->env->file_close(log->env->context, fd);
+    } else if (rc == PB_E_NOENT) {
+        rc = 0;
+    }
+    segment->txn_verified = rc > 0;
+    return rc == 0 ? pb__txn_index_renew(log, segment) : rc < 0 ? rc : 0;
+}
 
 struct aborted { int64_t producer_id, first_offset; };
 struct found { struct aborted *items; int32_t count, capacity; };
@@ -168,8 +241,10 @@ static int collect(struct pb_log *log, const struct pb_segment *segment, int fd,
     return rc;
 }
 
-static int collect_segment(struct pb_log *log, const struct pb_segment *segment, int64_t from, int64_t to, struct found *found) {
-    int fd, rc = open_index(log, segment, PB_OPEN_READ, &fd);
+static int collect_segment(struct pb_log *log, struct pb_segment *segment, int64_t from, int64_t to, struct found *found) {
+    int fd, rc = segment->txn_verified ? 0 : verify(log, segment);
+    if (rc == 0 && segment->txn_count == 0) return 0;
+    if (rc == 0) rc = open_index(log, segment, PB_OPEN_READ, &fd);
     if (rc < 0) return rc == PB_E_NOENT ? PB_E_CORRUPT_FILE : rc;
     rc = collect(log, segment, fd, from, to, found);
     log->env->file_close(log->env->context, fd);
