@@ -44,6 +44,7 @@ static int sync_name(const struct pb_env *env, const char *dir, const char *name
 static int sync_derived(const struct pb_log_sync *ticket) {
     char name[PB_LOG_FILE_NAME_BYTES_MAX];
     int rc = ticket->epochs ? sync_name(ticket->env, ticket->dir, "leader-epoch-checkpoint") : 0;
+    if (rc == 0 && ticket->epochs) rc = sync_name(ticket->env, ticket->dir, "partition.metadata");   /* as old as the first epoch */
     for (int32_t i = 0; rc == 0 && i < ticket->file_count; i++) {
         if (ticket->txn_bases[i] < 0) continue;
         snprintf(name, sizeof name, "%020lld.txnindex", (long long)ticket->txn_bases[i]);
