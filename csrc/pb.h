@@ -150,6 +150,13 @@ int pb_broker_put_topic(struct pb_broker *broker, const struct pb_topic_spec *sp
 int pb_broker_remove_topic(struct pb_broker *broker, const uint8_t id[16]); /* PB_E_NOENT */
 /* Open the logs that were not closed cleanly, `part` of `parts` (several threads may share the work). Opens nothing after a clean stop. */
 int pb_broker_recover(struct pb_broker *broker, int32_t part, int32_t parts);
+/* Any thread: recovery under way gives up between two batches, with PB_E_AGAIN. No clean mark may be written after it: free the broker. */
+void pb_broker_stop_recovery(struct pb_broker *broker);
+/* A number that grows whenever a partition goes off-line. Any thread. */
+int64_t pb_broker_offline_changes(const struct pb_broker *broker);
+/* Partitions that cannot be served now, up to count_max of them; opens no log. Returns how many there are, or PB_E_NOMEM. */
+struct pb_partition_name { uint8_t topic_id[16]; int32_t partition; };
+int64_t pb_broker_offline(struct pb_broker *broker, struct pb_partition_name *names, int64_t count_max);
 int pb_broker_partition(struct pb_broker *broker, const uint8_t topic_id[16], int32_t partition, struct pb_partition_info *out);
 int pb_broker_stats(struct pb_broker *broker, int64_t out[PB_STAT_COUNT]);
 /* Loops must be stopped: flush and sync all logs, write checkpoints and the clean mark. */

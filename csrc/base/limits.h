@@ -57,6 +57,9 @@ enum {
     /* Group members whose heartbeats the loops answer: some 150 bytes each, 40 MiB. Those beyond are served by the control plane. */
     PB_MEMBERS_MAX = 256 * 1024,
 
+    /* Producers that one partition knows: 64 Ki of them are a table of 20 MiB; a day's worth (producer.id.expiration.ms) of a new one every 1.3 s. */
+    PB_PRODUCERS_MAX = 64 * 1024,
+
     /* Topic name as Kafka limits it: 249 characters, so that "<topic>-<partition>" with a suffix is a file name. */
     PB_TOPIC_NAME_BYTES_MAX = 249,
     PB_PATH_BYTES_MAX = 1024,

@@ -120,10 +120,19 @@ static void rules_of(const int64_t s[PB_TOPIC_SETTING_COUNT], struct pb_topic_ru
         .index_interval_bytes = (int32_t)s[PB_TOPIC_index_interval_bytes],
         .producer_id_expiration_ms = s[PB_TOPIC_producer_id_expiration_ms],
         .preallocate = s[PB_TOPIC_preallocate] != 0,
+        .compacted = s[PB_TOPIC_keys_required] != 0,
         .retention_ms = s[PB_TOPIC_retention_ms],
         .retention_bytes = s[PB_TOPIC_retention_bytes],
         .local_delete_delay_ms = s[PB_TOPIC_file_delete_delay_ms],
     };
+}
+
+/* The recovery point of a topic that was removed must not be found by a new one of its name, after a crash: its log would seem to end too early. */
+static int renew_checkpoints(struct pb_broker *broker) {
+    if (!broker->recovered) return 0;                                       /* not all topics are known yet */
+    int rc = broker->checkpoints_stale ? pb__log_dirs_checkpoint(broker, false) : 0;
+    if (rc == 0) broker->checkpoints_stale = false;
+    return rc;
 }
 
 int pb_broker_put_topic(struct pb_broker *broker, const struct pb_topic_spec *spec) {
@@ -133,6 +142,11 @@ int pb_broker_put_topic(struct pb_broker *broker, const struct pb_topic_spec *sp
     if (name_size == 0 || name_size > PB_TOPIC_NAME_BYTES_MAX || strchr(spec->name, '/') != NULL || spec->name[0] == 0) return PB_E_INVALID_ARGUMENT;
     struct pb_partition_place *places = pb__env_alloc(broker->env, (size_t)(spec->partition_count + 1) * sizeof *places);
     if (places == NULL) return PB_E_NOMEM;
+    int rc = renew_checkpoints(broker);
+    if (rc < 0) {
+        pb__env_free(broker->env, places);
+        return rc;
+    }
     for (int32_t i = 0; i < spec->partition_count; i++) {
         const struct pb_partition_spec *from = &spec->partitions[i];
         if (from->index < 0 || from->log_dir < 0 || from->log_dir >= broker->part.log_dir_count) {
@@ -140,15 +154,18 @@ int pb_broker_put_topic(struct pb_broker *broker, const struct pb_topic_spec *sp
             return PB_E_INVALID_ARGUMENT;
         }
         places[i] = (struct pb_partition_place){ .index = from->index, .log_dir = from->log_dir, .leader_epoch = from->leader_epoch };
-        pb__log_dirs_checkpointed(broker, spec->name, from->index, from->log_dir, &places[i].recovery_point, &places[i].checkpoint_start);
+        if (!broker->recovered) pb__log_dirs_checkpointed(broker, spec->name, from->index, from->log_dir, &places[i].recovery_point, &places[i].checkpoint_start);
     }
     rules_of(spec->settings, &rules, &config);
-    int rc = pb__partition_map_put(&broker->map, spec->id, spec->name, places, spec->partition_count, &rules, &config);
+    rc = pb__partition_map_put(&broker->map, spec->id, spec->name, places, spec->partition_count, &rules, &config);
     pb__env_free(broker->env, places);
     return rc;
 }
 
-int pb_broker_remove_topic(struct pb_broker *broker, const uint8_t id[16]) { return pb__partition_map_remove(&broker->map, id); }
+int pb_broker_remove_topic(struct pb_broker *broker, const uint8_t id[16]) {
+    broker->checkpoints_stale = true;
+    return pb__partition_map_remove(&broker->map, id);
+}
 
 int pb_broker_partition(struct pb_broker *broker, const uint8_t topic_id[16], int32_t index, struct pb_partition_info *out) {
     struct pb_partition *partition;
@@ -164,7 +181,7 @@ int pb_broker_partition(struct pb_broker *broker, const uint8_t topic_id[16], in
         out->last_stable_offset = pb__min_i64(partition->high_watermark, pb__log_first_unstable_offset(partition->log));
         out->synced_offset = pb__log_synced_offset(partition->log);
         out->size_bytes = pb__log_size_bytes(partition->log);
-        out->offline = pb__log_is_failed(partition->log);
+        out->offline = pb__partition_is_offline(partition);
     } else {
         out->offline = 1;
     }
@@ -183,12 +200,37 @@ static int recover_one(void *context, struct pb_partition *partition) {
     pthread_mutex_lock(&partition->lock);
     int rc = pb__partition_open(partition);
     pthread_mutex_unlock(&partition->lock);
-    return rc == PB_E_NOMEM ? rc : 0;                                       /* one that cannot be opened is off-line, the others serve */
+    return rc == PB_E_NOMEM || rc == PB_E_AGAIN ? rc : 0;                   /* one that cannot be opened is off-line, the others serve */
+}
+
+void pb_broker_stop_recovery(struct pb_broker *broker) { broker->part.stop_recovery = true; }
+
+struct offline { struct pb_partition_name *names; int64_t count, count_max; };
+
+static int note_offline(void *context, struct pb_partition *partition) {
+    struct offline *offline = context;
+    pthread_mutex_lock(&partition->lock);
+    if (pb__partition_is_offline(partition) && !partition->deleted && offline->count++ < offline->count_max) {
+        struct pb_partition_name *name = &offline->names[offline->count - 1];
+        memcpy(name->topic_id, partition->topic->id, sizeof name->topic_id);
+        name->partition = partition->index;
+    }
+    pthread_mutex_unlock(&partition->lock);
+    return 0;
+}
+
+int64_t pb_broker_offline_changes(const struct pb_broker *broker) { return broker->part.offline_changes; }
+
+int64_t pb_broker_offline(struct pb_broker *broker, struct pb_partition_name *names, int64_t count_max) {
+    struct offline offline = { names, 0, count_max };
+    int rc = pb__partition_map_each(&broker->map, note_offline, &offline);
+    return rc < 0 ? rc : offline.count;
 }
 
 int pb_broker_recover(struct pb_broker *broker, int32_t part, int32_t parts) {
     if (parts < 1 || part < 0 || part >= parts) return PB_E_INVALID_ARGUMENT;
     struct recovery recovery = { broker, part, parts, 0 };
+    broker->recovered = true;
     return pb__partition_map_each(&broker->map, recover_one, &recovery);
 }
 
@@ -196,8 +238,9 @@ static int close_one(void *context, struct pb_partition *partition) {
     int *result = context;
     int64_t now_ms = pb__env_wall_ms(partition->topic->shared->env);
     pthread_mutex_lock(&partition->lock);
-    int rc = partition->log == NULL || pb__log_is_failed(partition->log) ? 0 : pb__log_flush_clean(partition->log, now_ms);
-    bool failed = rc < 0 || partition->offline || (partition->log != NULL && pb__log_is_failed(partition->log));
+    int rc = partition->log == NULL || pb__partition_is_offline(partition) ? 0 : pb__log_flush_clean(partition->log, now_ms);
+    bool unchecked = partition->topic->shared->stop_recovery;
+    bool failed = rc < 0 || unchecked || pb__partition_is_offline(partition);
     pthread_mutex_unlock(&partition->lock);
     if (failed) *result = rc < 0 ? rc : PB_E_OFFLINE;
     return 0;                                                               /* the others are closed whatever becomes of one */

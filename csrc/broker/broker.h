@@ -27,6 +27,8 @@ struct pb_broker {
     struct pb_checkpointed *checkpointed;                                   /* in order of (topic, partition) */
     int32_t checkpointed_count, checkpointed_capacity;
     bool checkpointed_sorted;
+    _Atomic bool recovered;                                                 /* topics from here on are new: the checkpoints tell nothing of them */
+    bool checkpoints_stale;                                                 /* they name partitions of a topic that was removed. Control thread */
     struct pb_wake_queue news;                                              /* batches of our own that are durable now, or failed */
     struct pb_mpsc_node *news_taken;
     struct pb_list own_batches;                                             /* those that wait */

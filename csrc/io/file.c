@@ -187,7 +187,7 @@ int pb__file_size(struct pb_file *file, int64_t *size_bytes_out) {
 }
 
 /* Writes go on after a short one; a write of nothing is an error of the file system. */
-static int64_t write_all(const struct pb_env *env, int fd, struct iovec *iov, int iov_count, int64_t pos) {
+int64_t pb__file_write_fd(const struct pb_env *env, int fd, struct iovec *iov, int iov_count, int64_t pos) {
     while (iov_count > 0) {
         int64_t wrote = env->file_pwritev(env->context, fd, iov, iov_count, pos);
         if (wrote <= 0) return wrote == 0 ? -EIO : wrote;
@@ -203,8 +203,8 @@ static int64_t write_all(const struct pb_env *env, int fd, struct iovec *iov, in
 
 int pb__file_write(struct pb_file *file, struct iovec *iov, int iov_count, int64_t pos) {
     int fd, rc = pb__file_pin(file, &fd);
-    if (rc < 0) return rc == PB_E_NOSPACE ? rc : PB_E_IO;
-    int64_t result = write_all(file->cache->env, fd, iov, iov_count, pos);
+    if (rc < 0) return rc;
+    int64_t result = pb__file_write_fd(file->cache->env, fd, iov, iov_count, pos);
     pb__file_unpin(file);
     return result < 0 ? failed(file, "write", result) : 0;
 }
@@ -246,24 +246,33 @@ static int whole_failed(const struct pb_env *env, const char *what, const char *
     return rc == -ENOSPC || rc == -EDQUOT ? PB_E_NOSPACE : PB_E_IO;
 }
 
-static int write_new(const struct pb_env *env, const char *path, const void *bytes, size_t size_bytes) {
+static int write_new(const struct pb_env *env, const char *path, const void *bytes, size_t size_bytes, bool durable) {
     int fd = env->file_open(env->context, path, PB_OPEN_WRITE | PB_OPEN_CREATE | PB_OPEN_TRUNCATE);
     if (fd < 0) return whole_failed(env, "open", path, fd);
     struct iovec iov = { (void *)(uintptr_t)bytes, size_bytes };
-    int64_t rc = size_bytes > 0 ? write_all(env, fd, &iov, 1, 0) : 0;
-    if (rc == 0) rc = env->file_datasync(env->context, fd);
+    int64_t rc = size_bytes > 0 ? pb__file_write_fd(env, fd, &iov, 1, 0) : 0;
+    if (rc == 0 && durable) rc = env->file_datasync(env->context, fd);
     int rc_close = env->file_close(env->context, fd);
     if (rc == 0) rc = rc_close;
     return rc < 0 ? whole_failed(env, "write", path, rc) : 0;
 }
 
-int pb__file_replace(const struct pb_env *env, const char *path, const void *bytes, size_t size_bytes) {
-    char temporary[PB_PATH_BYTES_MAX + 8], dir[PB_PATH_BYTES_MAX];
+static int write_and_rename(const struct pb_env *env, const char *path, const void *bytes, size_t size_bytes, bool durable) {
+    char temporary[PB_PATH_BYTES_MAX + 8];
     int size = snprintf(temporary, sizeof temporary, "%s.tmp", path);
     if (size < 0 || size >= PB_PATH_BYTES_MAX) return PB_E_INVALID_ARGUMENT;
-    int rc = write_new(env, temporary, bytes, size_bytes);
+    int rc = write_new(env, temporary, bytes, size_bytes, durable);
     if (rc < 0) return rc;
-    if ((rc = env->file_rename(env->context, temporary, path)) < 0) return whole_failed(env, "rename", path, rc);
+    rc = env->file_rename(env->context, temporary, path);
+    return rc < 0 ? whole_failed(env, "rename", path, rc) : 0;
+}
+
+int pb__file_put_whole(const struct pb_env *env, const char *path, const void *bytes, size_t size_bytes) { return write_and_rename(env, path, bytes, size_bytes, false); }
+
+int pb__file_replace(const struct pb_env *env, const char *path, const void *bytes, size_t size_bytes) {
+    char dir[PB_PATH_BYTES_MAX];
+    int rc = write_and_rename(env, path, bytes, size_bytes, true);
+    if (rc < 0) return rc;
     snprintf(dir, sizeof dir, "%s", path);
     char *slash = strrchr(dir, '/');
     if (slash != NULL && slash != dir) *slash = 0;

@@ -34,14 +34,20 @@ int pb__file_rename(struct pb_file *file, const char *path);
 int pb__file_unlink(struct pb_file *file);
 int pb__file_size(struct pb_file *file, int64_t *size_bytes_out);
 
-/* Whole reads and writes; short ones are continued. PB_E_IO (logged with path and errno), PB_E_NOSPACE for ENOSPC and EDQUOT. */
+/* Whole reads and writes; short ones are continued. PB_E_IO (logged with path and errno), PB_E_NOSPACE for ENOSPC and EDQUOT, and what pin gives: then
+ * nothing was done. */
 int pb__file_write(struct pb_file *file, struct iovec *iov, int iov_count, int64_t pos);   /* iov is used up */
 int pb__file_read(struct pb_file *file, void *bytes, size_t size_bytes, int64_t pos, size_t *read_out);   /* *read_out < size_bytes: end of file */
 int pb__file_datasync(struct pb_file *file);
 int pb__file_truncate(struct pb_file *file, int64_t size_bytes);
 
+/* As pb__file_write, on a descriptor: 0 or -errno. */
+int64_t pb__file_write_fd(const struct pb_env *env, int fd, struct iovec *iov, int iov_count, int64_t pos);
+
 /* A whole small file replaced at once: write <path>.tmp, sync, rename over, sync the directory. 0, PB_E_IO, PB_E_NOSPACE. */
 int pb__file_replace(const struct pb_env *env, const char *path, const void *bytes, size_t size_bytes);
+/* As replace, without any sync: after a power cut the old bytes, the new ones or none are found. For what says by itself whether it is whole. */
+int pb__file_put_whole(const struct pb_env *env, const char *path, const void *bytes, size_t size_bytes);
 /* A whole small file into memory of env->alloc (owned by the caller, NUL added). PB_E_NOENT; PB_E_LIMIT above size_bytes_max; PB_E_IO. */
 int pb__file_read_all(const struct pb_env *env, const char *path, size_t size_bytes_max, uint8_t **bytes_out, size_t *size_out);
 

@@ -2,7 +2,9 @@
  *
  * On disk     .index: relative offset int32, position int32, both rising: the batch at `position` ends with base + relative offset.
  *             .timeindex: timestamp int64, relative offset int32, both rising: up to that offset no record is later than the timestamp.
- * Look-up     first the pending entries in memory, then the file by binary search over blocks read with pread: no map, so no SIGBUS. */
+ * Look-up     first the pending entries in memory, then the file by binary search over blocks read with pread: no map, so no SIGBUS. What a file says is
+ *             verified by the caller (index_verify.c).
+ * Thread      the partition's lock */
 #include <string.h>
 
 #include "base/assert.h"
@@ -27,17 +29,24 @@ static void add_time(struct pb_segment *segment) {
     segment->time_entry_last = segment->max_timestamp;
 }
 
+/* Room for one more entry of each kind. */
+static int make_room(struct pb_log *log, struct pb_segment *segment) {
+    int rc = need_pending(log, segment);
+    if (rc < 0) return rc;
+    const struct pb_segment_pending *pending = segment->pending;
+    return pending->offset_count < PB_INDEX_PENDING_MAX && pending->time_count < PB_INDEX_PENDING_MAX ? 0 : pb__index_flush(log, segment);
+}
+
 int pb__index_append(struct pb_log *log, struct pb_segment *segment, const struct pb_batch *batch, int32_t pos) {
     if (segment->bytes_since_entry > log->config->index_interval_bytes) {
-        int rc = need_pending(log, segment);
+        int rc = make_room(log, segment);                                   /* failed: due again with the next batch */
         if (rc < 0) return rc;
         struct pb_segment_pending *pending = segment->pending;
         pending->offsets[pending->offset_count++] = (struct pb_index_entry){ (int32_t)(pb__batch_last_offset(batch) - segment->base_offset), pos };
         add_time(segment);
         segment->bytes_since_entry = 0;
-        if (pending->offset_count == PB_INDEX_PENDING_MAX) return pb__index_flush(log, segment);
     }
-    segment->bytes_since_entry += batch->size_bytes;
+    segment->bytes_since_entry = (int32_t)pb__min_i64((int64_t)segment->bytes_since_entry + batch->size_bytes, INT32_MAX);
     return 0;
 }
 
@@ -71,14 +80,25 @@ int pb__index_flush(struct pb_log *log, struct pb_segment *segment) {
     return 0;
 }
 
+/* A file that has no entry is there nevertheless. */
+static int make_file(struct pb_file *file) {
+    int fd, rc = pb__file_pin(file, &fd);
+    if (rc == 0) pb__file_unpin(file);
+    return rc;
+}
+
 int pb__index_seal(struct pb_log *log, struct pb_segment *segment) {
-    if (segment->max_timestamp > segment->time_entry_last) {
-        int rc = need_pending(log, segment);
-        if (rc == 0 && segment->pending->time_count == PB_INDEX_PENDING_MAX) rc = pb__index_flush(log, segment);
-        if (rc < 0) return rc;
-        add_time(segment);
-    }
-    return pb__index_flush(log, segment);
+    int rc = 0;
+    if (segment->max_timestamp > segment->time_entry_last && (rc = make_room(log, segment)) == 0) add_time(segment);
+    if (rc == 0) rc = pb__index_flush(log, segment);
+    if (rc == 0 && segment->index_count == 0) rc = make_file(segment->index);
+    if (rc == 0 && segment->time_count == 0) rc = make_file(segment->time_index);
+    return rc;
+}
+
+void pb__index_forget(struct pb_log *log, struct pb_segment *segment) {
+    segment->index_count = segment->time_count = -1;
+    if (log->block != NULL && log->block->segment == segment) log->block->segment = NULL;
 }
 
 /* ---- counts of sealed segments are looked up when first needed */
@@ -149,7 +169,6 @@ static int find_block(struct pb_log *log, struct pb_segment *segment, int32_t re
 }
 
 static void give(const struct pb_segment *segment, const struct pb_index_entry *entry, int64_t *offset_out, int32_t *pos_out) {
-    if (entry->pos < 0 || entry->pos > segment->end_pos) return;            /* a damaged entry: the begin of the segment is always right */
     *offset_out = segment->base_offset + entry->relative_offset;
     *pos_out = entry->pos;
 }
@@ -186,20 +205,22 @@ static int read_time(struct pb_segment *segment, int32_t at, struct pb_time_entr
     return rc;
 }
 
-int pb__time_index_look_up(struct pb_log *log, struct pb_segment *segment, int64_t timestamp_ms, int64_t *offset_out) {
+int pb__time_index_look_up(struct pb_log *log, struct pb_segment *segment, int64_t timestamp_ms, int64_t *timestamp_out, int64_t *offset_out) {
     const struct pb_segment_pending *pending = segment->pending;
     (void)log;                                                              /* as its sibling for offsets */
+    *timestamp_out = -1;
     *offset_out = segment->base_offset;
     for (int32_t i = pending != NULL ? pending->time_count : 0; i-- > 0;) {
         if (pending->times[i].timestamp > timestamp_ms) continue;
+        *timestamp_out = pending->times[i].timestamp;
         *offset_out = segment->base_offset + pending->times[i].relative_offset;
         return 0;
     }
     int rc = count_of(segment->time_index, PB_TIME_ENTRY_BYTES, &segment->time_count);
-    struct pb_time_entry entry = { 0, -1 };
+    struct pb_time_entry entry = { -1, 0 };
     int32_t low = 0, high = rc < 0 ? 0 : segment->time_count;
     while (rc == 0 && low < high) {
-        int32_t middle = (low + high) / 2;
+        int32_t middle = low + (high - low) / 2;
         if ((rc = read_time(segment, middle, &entry)) < 0) break;
         if (entry.timestamp <= timestamp_ms) {
             low = middle + 1;
@@ -207,22 +228,9 @@ int pb__time_index_look_up(struct pb_log *log, struct pb_segment *segment, int64
             high = middle;
         }
     }
-    if (rc == 0 && low > 0 && (rc = read_time(segment, low - 1, &entry)) == 0 && entry.relative_offset >= 0) *offset_out = segment->base_offset + entry.relative_offset;
-    return rc;
-}
-
-int pb__segment_max_timestamp(struct pb_log *log, struct pb_segment *segment, int64_t *timestamp_out) {
-    if (segment->max_timestamp == INT64_MIN) {
-        struct pb_scan scan;
-        struct pb_batch batch;
-        int64_t max = -1;
-        int rc = pb__scan_open(&scan, log, segment, 0, segment->end_pos, false);
-        while (rc >= 0 && (rc = pb__scan_next(&scan, &batch)) > 0) max = pb__max_i64(max, batch.max_timestamp);
-        pb__scan_close(&scan);
-        if (rc < 0) return rc;
-        segment->max_timestamp = max;
-    }
-    *timestamp_out = segment->max_timestamp;
+    if (rc < 0 || low == 0 || (rc = read_time(segment, low - 1, &entry)) < 0) return rc;
+    *timestamp_out = entry.timestamp;
+    *offset_out = segment->base_offset + entry.relative_offset;
     return 0;
 }
 

@@ -40,16 +40,6 @@ void pb__epochs_truncate_start(struct pb_epochs *epochs, int64_t start_offset) {
     if (epochs->count > 0 && epochs->items[0].start_offset < start_offset) epochs->items[0].start_offset = start_offset;
 }
 
-/* Without a sync: epochs stand in the batches as well, recovery reads them there. */
-static int write_plain(const struct pb_env *env, const char *path, const char *text, size_t size) {
-    int fd = env->file_open(env->context, path, PB_OPEN_WRITE | PB_OPEN_CREATE | PB_OPEN_TRUNCATE);
-    if (fd < 0) return PB_E_IO;
-    struct iovec iov = { (void *)(uintptr_t)text, size };
-    int64_t wrote = env->file_pwritev(env->context, fd, &iov, 1, 0);
-    env->file_close(env->context, fd);
-    return wrote == (int64_t)size ? 0 : PB_E_IO;
-}
-
 int pb__epochs_write(const struct pb_epochs *epochs, const struct pb_env *env, const char *path, bool durable) {
     size_t capacity = (size_t)(epochs->count + 2) * LINE_BYTES_MAX;
     char *text = pb__env_alloc(env, capacity);
@@ -57,7 +47,8 @@ int pb__epochs_write(const struct pb_epochs *epochs, const struct pb_env *env, c
     size_t size = (size_t)snprintf(text, capacity, "0\n%d\n", epochs->count);
     for (int32_t i = 0; i < epochs->count; i++)
         size += (size_t)snprintf(text + size, capacity - size, "%d %lld\n", epochs->items[i].epoch, (long long)epochs->items[i].start_offset);
-    int rc = durable ? pb__file_replace(env, path, text, size) : write_plain(env, path, text, size);
+    /* Without a sync: epochs stand in the batches as well, recovery reads them there. */
+    int rc = durable ? pb__file_replace(env, path, text, size) : pb__file_put_whole(env, path, text, size);
     pb__env_free(env, text);
     return rc;
 }
@@ -77,7 +68,7 @@ static int parse(struct pb_epochs *epochs, const struct pb_env *env, const char 
         long long start = strtoll(from, &at, 10);
         if (at == from || start < 0) return PB_E_CORRUPT_FILE;
         int rc = pb__epochs_assign(epochs, env, (int32_t)epoch, start);
-        if (rc <= 0) return rc < 0 ? rc : PB_E_CORRUPT_FILE;
+        if (rc <= 0) return rc < 0 ? rc : PB_E_CORRUPT_FILE;                /* in no order: the batches know better */
     }
     return at[strspn(at, " \n")] == 0 ? 0 : PB_E_CORRUPT_FILE;
 }

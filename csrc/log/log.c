@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/assert.h"
-#include "base/endian.h"
 #include "base/err.h"
 #include "log/log_internal.h"
 
@@ -27,9 +26,9 @@ static void segment_free(struct pb_log *log, struct pb_segment *segment) {
     pb__env_free(log->env, segment);
 }
 
-static int segment_files(struct pb_log *log, struct pb_segment *segment) {
+static int segment_files(struct pb_log *log, struct pb_segment *segment, bool fresh) {
     char path[PB_PATH_BYTES_MAX];
-    int flags = PB_OPEN_READ | PB_OPEN_WRITE | PB_OPEN_CREATE;
+    int flags = PB_OPEN_READ | PB_OPEN_WRITE | PB_OPEN_CREATE | (fresh ? PB_OPEN_TRUNCATE : 0);
     int rc = pb__log_path(log, segment->base_offset, ".log", path);
     if (rc == 0) rc = pb__file_new(log->files, path, flags, &segment->log);
     if (rc == 0) rc = pb__log_path(log, segment->base_offset, ".index", path);
@@ -39,7 +38,7 @@ static int segment_files(struct pb_log *log, struct pb_segment *segment) {
     return rc;
 }
 
-int pb__log_add_segment(struct pb_log *log, int64_t base_offset, struct pb_segment **segment_out) {
+int pb__log_add_segment(struct pb_log *log, int64_t base_offset, bool fresh, struct pb_segment **segment_out) {
     if (log->segment_count == log->segment_capacity) {
         int32_t capacity = log->segment_capacity > 0 ? log->segment_capacity * 2 : 2;
         struct pb_segment **segments = pb__env_resize(log->env, log->segments, (size_t)capacity * sizeof *segments);
@@ -51,7 +50,7 @@ int pb__log_add_segment(struct pb_log *log, int64_t base_offset, struct pb_segme
     if (segment == NULL) return PB_E_NOMEM;
     segment->base_offset = segment->end_offset = base_offset;
     segment->max_timestamp = segment->first_timestamp = segment->time_entry_last = -1;
-    int rc = segment_files(log, segment);
+    int rc = segment_files(log, segment, fresh);
     if (rc < 0) {
         segment_free(log, segment);
         return rc;
@@ -59,6 +58,16 @@ int pb__log_add_segment(struct pb_log *log, int64_t base_offset, struct pb_segme
     log->segments[log->segment_count++] = segment;
     *segment_out = segment;
     return 0;
+}
+
+void pb__segment_add_batch(struct pb_segment *segment, const struct pb_batch *batch) {
+    if (segment->end_pos == 0) segment->first_timestamp = batch->max_timestamp;
+    if (batch->max_timestamp > segment->max_timestamp) {
+        segment->max_timestamp = batch->max_timestamp;
+        segment->max_timestamp_offset = pb__batch_last_offset(batch);
+    }
+    segment->end_pos += batch->size_bytes;
+    segment->end_offset = pb__batch_last_offset(batch) + 1;
 }
 
 void pb__log_drop_segment(struct pb_log *log, int32_t at) {
@@ -95,36 +104,14 @@ int pb__log_fail(struct pb_log *log, int error) {
 
 /* ---- the directory */
 
-static const char base64url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
-static void uuid_text(const uint8_t id[16], char text[23]) {
-    uint32_t bits = 0;
-    int held = 0, at = 0;
-    for (int i = 0; i < 16; i++) {
-        bits = bits << 8 | id[i];
-        for (held += 8; held >= 6; held -= 6) text[at++] = base64url[bits >> (held - 6) & 63];
-    }
-    text[at++] = base64url[bits << (6 - held) & 63];
-    text[at] = 0;
-}
-
 int pb__log_make_dir(struct pb_log *log) {
-    char path[PB_PATH_BYTES_MAX], id[23], text[64];
     if (log->has_dir) return 0;
     int rc = log->env->dir_create(log->env->context, log->dir);
     if (rc < 0 && rc != -EEXIST) {
         pb__env_log(log->env, PB_LOG_ERROR, "event=mkdir-failed path=%s errno=%d", log->dir, -rc);
         return rc == -ENOSPC || rc == -EDQUOT ? PB_E_NOSPACE : PB_E_IO;
     }
-    uuid_text(log->topic_id, id);
-    int size = snprintf(text, sizeof text, "version: 0\ntopic_id: %s", id);
-    if ((rc = pb__log_path(log, -1, "partition.metadata", path)) < 0) return rc;
-    int fd = log->env->file_open(log->env->context, path, PB_OPEN_WRITE | PB_OPEN_CREATE | PB_OPEN_TRUNCATE);
-    if (fd < 0) return fd == -ENOSPC || fd == -EDQUOT ? PB_E_NOSPACE : PB_E_IO;
-    struct iovec iov = { text, (size_t)size };
-    int64_t wrote = log->env->file_pwritev(log->env->context, fd, &iov, 1, 0);
-    log->env->file_close(log->env->context, fd);
-    if (wrote != size) return wrote == -ENOSPC || wrote == -EDQUOT ? PB_E_NOSPACE : PB_E_IO;
+    if ((rc = pb__log_write_topic_id(log)) < 0) return rc;
     log->has_dir = log->dir_dirty = true;
     return 0;
 }
@@ -132,7 +119,10 @@ int pb__log_make_dir(struct pb_log *log) {
 int pb__log_write_epochs(struct pb_log *log, bool durable) {
     char path[PB_PATH_BYTES_MAX];
     int rc = pb__log_path(log, -1, "leader-epoch-checkpoint", path);
-    return rc < 0 ? rc : pb__epochs_write(&log->epochs, log->env, path, durable);
+    if (rc == 0) rc = pb__epochs_write(&log->epochs, log->env, path, durable);
+    if (rc == 0 && durable) log->epochs_dirty = false;
+    if (rc == 0 && !durable) log->epochs_dirty = log->dir_dirty = true;
+    return rc;
 }
 
 /* ---- open, close */
@@ -145,6 +135,7 @@ static int log_new(const struct pb_log_options *options, struct pb_log **log_out
     log->files = options->files;
     log->config = options->config;
     log->partition = options->partition;
+    log->snapshot_offset = -1;
     memcpy(log->topic_id, options->topic_id, sizeof log->topic_id);
     size_t size = strlen(options->log_dir) + strlen(options->topic) + 16;
     log->dir = pb__env_alloc(env, size);
@@ -163,22 +154,32 @@ static int log_new(const struct pb_log_options *options, struct pb_log **log_out
     return 0;
 }
 
+/* A partition that was written to once has a directory. */
+static int open_nothing(struct pb_log *log, const struct pb_log_options *options) {
+    if (options->recovery_point <= options->start_offset) return 0;
+    pb__env_log(log->env, PB_LOG_ERROR, "event=log-missing path=%s recovery_point=%lld", log->dir, (long long)options->recovery_point);
+    return PB_E_CORRUPT_FILE;
+}
+
 int pb__log_open(const struct pb_log_options *options, struct pb_log **log_out) {
     struct pb_log *log;
     struct pb_file_stat stat;
     int rc = log_new(options, &log);
     if (rc < 0) return rc;
     log->start_offset = log->end_offset = log->synced_offset = options->start_offset;
+    log->stop = options->stop;
     rc = log->env->file_stat(log->env->context, log->dir, &stat);
     if (rc == -ENOENT) {
-        rc = 0;
+        rc = open_nothing(log, options);
     } else if (rc < 0 || stat.kind != PB_FILE_DIRECTORY) {
         pb__env_log(log->env, PB_LOG_ERROR, "event=log-dir-unusable path=%s errno=%d", log->dir, rc < 0 ? -rc : 0);
         rc = PB_E_IO;
     } else {
         log->has_dir = true;
-        rc = pb__log_recover(log, options);
+        rc = pb__log_check_topic_id(log);
+        if (rc == 0) rc = pb__log_recover(log, options);
     }
+    log->stop = NULL;
     if (rc < 0) {
         pb__log_close(log);
         return rc;
@@ -206,9 +207,10 @@ int pb__log_seal(struct pb_log *log, int64_t now_ms) {
     int rc = active == NULL ? 0 : pb__index_seal(log, active);
     if (rc < 0) return rc;
     pb__producers_expire(&log->producers, log->env, now_ms - log->config->producer_id_expiration_ms);
-    if (log->producers.count == 0) return 0;
+    if (log->snapshot_offset == log->end_offset || log->end_offset == 0) return 0;
     if ((rc = pb__log_path(log, log->end_offset, ".snapshot", path)) < 0) return rc;
-    return pb__producers_write(&log->producers, log->env, path);
+    if ((rc = pb__producers_write(&log->producers, log->env, path)) == 0) log->snapshot_offset = log->end_offset;
+    return rc;
 }
 
 int pb__log_flush_clean(struct pb_log *log, int64_t now_ms) {

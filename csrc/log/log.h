@@ -29,6 +29,7 @@ struct pb_log_config {
     int32_t index_interval_bytes;                                           /* index.interval.bytes */
     int64_t producer_id_expiration_ms;                                      /* producer.id.expiration.ms */
     bool preallocate;                                                       /* preallocate */
+    bool compacted;                                                         /* cleanup.policy has compact: offsets may be missing */
     int64_t retention_ms, retention_bytes, local_delete_delay_ms;           /* for the storage work; carried here from the start */
 };
 
@@ -44,10 +45,12 @@ struct pb_log_options {
     int64_t recovery_point;                                                 /* from recovery-point-offset-checkpoint, 0 when absent */
     int64_t start_offset;                                                   /* from log-start-offset-checkpoint, 0 when absent */
     struct pb_codec_workspace *codec;                                       /* borrowed for the call: recovery may decompress */
+    const _Atomic bool *stop;                                               /* borrowed for the call: true asks recovery to give up (PB_E_AGAIN). NULL: nobody asks */
 };
 
-/* Open (recovering what lies past recovery_point unless clean) or make ready to create. PB_E_IO, PB_E_CORRUPT_FILE (hole in the synced part; the
- * caller takes the partition off-line), PB_E_NOMEM. One log line names what was cut or rebuilt. */
+/* Open (recovering what lies past recovery_point unless clean) or make ready to create. PB_E_IO, PB_E_CORRUPT_FILE (hole in the synced part, a file of
+ * another topic or of a newer format; the caller takes the partition off-line), PB_E_NOMEM, PB_E_AGAIN (asked to stop). One log line names what was cut or
+ * rebuilt. Nothing is changed before it is known that the log can be opened, but for what is derived. */
 int pb__log_open(const struct pb_log_options *options, struct pb_log **log_out);
 /* Close without syncing (crash-like); frees. NULL is fine. */
 void pb__log_close(struct pb_log *log);
@@ -114,12 +117,14 @@ int pb__log_aborted_between(struct pb_log *log, int64_t from, int64_t to, pb_log
 
 /* Group commit in three steps: begin under the lock, run without it (on a worker), end under it.
  * begin: 1 and a ticket when something is unsynced, 0 when nothing is. Only one ticket is out at a time. */
-enum { PB_LOG_SYNC_FILES_MAX = 4 };
+enum { PB_LOG_SYNC_FILES_MAX = 4, PB_LOG_FILE_NAME_BYTES_MAX = 64 };
 struct pb_log_sync {
     const struct pb_env *env;
-    const char *dir;                                                        /* a name was added to it: sync it too. Lent: the log stays open meanwhile */
+    const char *dir;                                                        /* lent: the log stays open meanwhile */
+    bool names, epochs;                                                     /* a name was added to dir; leader-epoch-checkpoint was written */
     struct pb_file *files[PB_LOG_SYNC_FILES_MAX];
     int64_t ends[PB_LOG_SYNC_FILES_MAX];
+    int64_t txn_bases[PB_LOG_SYNC_FILES_MAX];                               /* base offset whose .txnindex has new entries; -1: none */
     int32_t file_count;
     int64_t end_offset;
     int error;
@@ -131,7 +136,7 @@ int pb__log_sync_end(struct pb_log *log, struct pb_log_sync *ticket);
 
 /* Active segments older than segment.ms (counted from the first record's timestamp as Kafka does). Returns 1 when rolled. */
 int pb__log_roll_if_due(struct pb_log *log, int64_t now_ms);
-/* Cut all at and above offset (leader change, recovery). */
+/* Cut all at and above offset (leader change). A recovery point on disk that lies above it must be lowered by the caller first. */
 int pb__log_truncate(struct pb_log *log, int64_t offset);
 /* Raise the log start (DeleteRecords, retention); segments wholly below are renamed .deleted and removed. */
 int pb__log_advance_start(struct pb_log *log, int64_t offset);

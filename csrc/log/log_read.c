@@ -12,23 +12,15 @@ static const struct pb_log_hint *find_hint(const struct pb_log *log, int64_t off
     return NULL;
 }
 
-/* The batch that holds offset, in its segment: position, size, base offset. PB_E_CORRUPT_FILE when the log ends before it. */
-static int locate(struct pb_log *log, struct pb_segment *segment, int64_t offset, int64_t *pos_out, struct pb_batch *batch) {
-    int64_t entry_offset;
-    int32_t pos;
-    uint8_t header[PB_BATCH_HEADER_BYTES];
-    int rc = pb__index_look_up(log, segment, offset, &entry_offset, &pos);
-    for (int64_t at = pos; rc == 0; at += batch->size_bytes) {
-        size_t got;
-        if (at + PB_BATCH_HEADER_BYTES > segment->end_pos) return PB_E_CORRUPT_FILE;
-        rc = pb__file_read(segment->log, header, sizeof header, at, &got);
-        if (rc == 0 && (got < sizeof header || pb__batch_parse(header, (size_t)(segment->end_pos - at), batch) < 0)) rc = PB_E_CORRUPT_FILE;
-        if (rc == 0 && pb__batch_last_offset(batch) >= offset) {
-            *pos_out = at;
-            return 0;
-        }
+/* The batch that holds offset, or the first behind it when compaction took that. PB_E_CORRUPT_FILE: the segment says it is there, and it is not. */
+static int locate(struct pb_log *log, struct pb_segment **segment, int64_t offset, int64_t *pos_out, struct pb_batch *batch) {
+    for (;;) {
+        int rc = pb__segment_locate(log, *segment, offset, pos_out, batch);
+        if (rc == 0 && batch->base_offset > offset && !log->config->compacted) rc = PB_E_CORRUPT_FILE;
+        if (rc != PB_E_NOENT) return rc;
+        if (!log->config->compacted || *segment == pb__log_active(log)) return PB_E_CORRUPT_FILE;
+        *segment = pb__log_segment_of(log, (*segment)->end_offset);
     }
-    return rc == PB_E_NOENT ? PB_E_IO : rc;
 }
 
 static int find(struct pb_log *log, int64_t offset, struct pb_segment **segment_out, int64_t *pos_out, int32_t *batch_bytes_out, int64_t *base_offset_out) {
@@ -43,8 +35,7 @@ static int find(struct pb_log *log, int64_t offset, struct pb_segment **segment_
     struct pb_batch batch;
     struct pb_segment *segment = pb__log_segment_of(log, offset);
     PB_ASSERT(segment != NULL);
-    if (segment->end_offset <= offset || segment->end_pos == 0) return PB_E_CORRUPT_FILE;
-    int rc = locate(log, segment, offset, pos_out, &batch);
+    int rc = locate(log, &segment, offset, pos_out, &batch);
     if (rc < 0) return rc;
     *segment_out = segment;
     *batch_bytes_out = batch.size_bytes;
@@ -57,7 +48,10 @@ static int limit_pos(struct pb_log *log, struct pb_segment *segment, int64_t lim
     struct pb_batch batch;
     *pos_out = segment->end_pos;
     if (limit_offset >= segment->end_offset) return 0;
-    return locate(log, segment, limit_offset, pos_out, &batch);
+    int rc = pb__segment_locate(log, segment, limit_offset, pos_out, &batch);
+    if (rc != PB_E_NOENT) return rc;
+    *pos_out = segment->end_pos;                                            /* compaction took all from there on */
+    return 0;
 }
 
 int pb__log_read(struct pb_log *log, int64_t offset, int64_t limit_offset, int64_t bytes_max, bool whole_batch, struct pb_log_read *out) {
@@ -107,10 +101,10 @@ static int find_record(struct pb_log *log, const struct pb_batch *batch, int64_t
 /* In one segment; 1 found, 0 not. */
 static int find_time(struct pb_log *log, struct pb_segment *segment, int64_t timestamp_ms, int64_t limit_offset, struct pb_codec_workspace *codec, int64_t *offset_out,
                      int64_t *timestamp_out) {
-    int64_t offset, entry_offset;
+    int64_t offset;
     int32_t pos;
-    int rc = pb__time_index_look_up(log, segment, timestamp_ms, &offset);
-    if (rc == 0) rc = pb__index_look_up(log, segment, offset - 1, &entry_offset, &pos);
+    int rc = pb__time_index_find(log, segment, timestamp_ms, &offset);
+    if (rc == 0) rc = pb__index_find(log, segment, offset - 1, &pos);
     if (rc < 0) return rc;
     struct pb_scan scan;
     struct pb_batch batch;
@@ -121,7 +115,7 @@ static int find_time(struct pb_log *log, struct pb_segment *segment, int64_t tim
     }
     if (rc > 0 && (*offset_out < 0 || *offset_out >= limit_offset)) rc = 0;
     pb__scan_close(&scan);
-    return rc;
+    return rc == PB_E_CORRUPT_BATCH ? PB_E_CORRUPT_FILE : rc;               /* it was good once: the disk lost it */
 }
 
 int pb__log_offset_for_timestamp(struct pb_log *log, int64_t timestamp_ms, int64_t limit_offset, struct pb_codec_workspace *codec, int64_t *offset_out,

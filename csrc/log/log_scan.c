@@ -1,3 +1,4 @@
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/assert.h"
@@ -45,14 +46,15 @@ int pb__scan_next(struct pb_scan *scan, struct pb_batch *batch) {
     uint8_t *at;
     size_t size, left = (size_t)(scan->end_pos - scan->pos);
     if (left == 0) return 0;
+    if (scan->log->stop != NULL && atomic_load_explicit(scan->log->stop, memory_order_relaxed)) return PB_E_AGAIN;
     int rc = fill(scan, (size_t)pb__min_i64(PB_BATCH_HEADER_BYTES, (int64_t)left), &at, &size);
     if (rc < 0) return rc;
     if (size < PB_BATCH_HEADER_BYTES) return PB_E_CORRUPT_BATCH;
     /* The header alone is at hand: the rest is only counted. */
     rc = pb__batch_parse(at, left, batch);
     if (rc < 0 || batch->record_count < 0 || batch->last_offset_delta < 0) return PB_E_CORRUPT_BATCH;
-    if (scan->whole) {
-        if (batch->size_bytes > PB_SCAN_BATCH_BYTES_MAX) return PB_E_CORRUPT_BATCH;
+    if (scan->whole || batch->attributes & PB_ATTRIBUTE_CONTROL) {
+        if (batch->size_bytes > (scan->whole ? PB_SCAN_BATCH_BYTES_MAX : PB_SCAN_CONTROL_BYTES_MAX)) return PB_E_CORRUPT_BATCH;
         if ((rc = fill(scan, (size_t)batch->size_bytes, &at, &size)) < 0) return rc;
         if (size < (size_t)batch->size_bytes) return PB_E_CORRUPT_BATCH;
         batch->bytes = at;

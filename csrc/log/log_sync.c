@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -13,14 +14,43 @@ int pb__log_sync_begin(struct pb_log *log, struct pb_log_sync *ticket) {
         struct pb_segment *segment = log->segments[i];
         if (segment->synced_pos >= segment->end_pos) continue;
         ticket->files[ticket->file_count] = pb__file_get(segment->log);
-        ticket->ends[ticket->file_count++] = segment->end_pos;
+        ticket->ends[ticket->file_count] = segment->end_pos;
+        ticket->txn_bases[ticket->file_count++] = segment->txn_dirty ? segment->base_offset : -1;
+        segment->txn_dirty = false;
         ticket->end_offset = segment->end_offset;
     }
-    if (ticket->file_count == 0) return 0;
-    if (log->dir_dirty) ticket->dir = log->dir;
-    log->dir_dirty = false;
+    if (ticket->file_count == 0) log->synced_offset = log->end_offset;
+    if (ticket->file_count == 0 && !log->dir_dirty) return 0;
+    ticket->dir = log->dir;
+    ticket->names = log->dir_dirty;
+    ticket->epochs = log->epochs_dirty;
+    log->dir_dirty = log->epochs_dirty = false;
     log->syncing = true;
     return 1;
+}
+
+/* A file of the directory that is not kept open. One that is gone was not needed. */
+static int sync_name(const struct pb_env *env, const char *dir, const char *name) {
+    char path[PB_PATH_BYTES_MAX];
+    if (snprintf(path, sizeof path, "%s/%s", dir, name) >= (int)sizeof path) return PB_E_INVALID_ARGUMENT;
+    int fd = env->file_open(env->context, path, PB_OPEN_READ | PB_OPEN_WRITE);
+    if (fd < 0) return fd == -ENOENT ? 0 : PB_E_IO;
+    int rc = env->file_datasync(env->context, fd);
+    env->file_close(env->context, fd);
+    return rc < 0 ? PB_E_IO : 0;
+}
+
+/* Leader epochs and aborted transactions stand below the recovery point with the batches they tell of: recovery does not read those again. */
+static int sync_derived(const struct pb_log_sync *ticket) {
+    char name[PB_LOG_FILE_NAME_BYTES_MAX];
+    int rc = ticket->epochs ? sync_name(ticket->env, ticket->dir, "leader-epoch-checkpoint") : 0;
+    if (rc == 0 && ticket->epochs) rc = sync_name(ticket->env, ticket->dir, "partition.metadata");   /* as old as the first epoch */
+    for (int32_t i = 0; rc == 0 && i < ticket->file_count; i++) {
+        if (ticket->txn_bases[i] < 0) continue;
+        snprintf(name, sizeof name, "%020lld.txnindex", (long long)ticket->txn_bases[i]);
+        rc = sync_name(ticket->env, ticket->dir, name);
+    }
+    return rc;
 }
 
 /* The directory and the one above it: both may have a new name. */
@@ -36,7 +66,8 @@ static int sync_dirs(const struct pb_env *env, const char *dir) {
 
 void pb__log_sync_run(struct pb_log_sync *ticket) {
     for (int32_t i = 0; i < ticket->file_count && ticket->error == 0; i++) ticket->error = pb__file_datasync(ticket->files[i]);
-    if (ticket->error == 0 && ticket->dir != NULL) ticket->error = sync_dirs(ticket->env, ticket->dir);
+    if (ticket->error == 0) ticket->error = sync_derived(ticket);
+    if (ticket->error == 0 && ticket->names) ticket->error = sync_dirs(ticket->env, ticket->dir);
 }
 
 int pb__log_sync_end(struct pb_log *log, struct pb_log_sync *ticket) {

@@ -3,14 +3,12 @@
 #include <string.h>
 
 #include "base/assert.h"
-#include "base/endian.h"
 #include "base/err.h"
 #include "log/log_internal.h"
 
 static const char *const suffixes[] = { ".log", ".index", ".timeindex", ".txnindex", ".snapshot" };
 
-/* Files of a segment, from their directory. What a reader has open goes on. */
-static int unlink_segment(struct pb_log *log, int64_t base_offset) {
+int pb__log_unlink_segment(struct pb_log *log, int64_t base_offset) {
     char path[PB_PATH_BYTES_MAX];
     for (size_t i = 0; i < PB_COUNT(suffixes); i++) {
         int rc = pb__log_path(log, base_offset, suffixes[i], path);
@@ -26,7 +24,7 @@ static int unlink_segment(struct pb_log *log, int64_t base_offset) {
 
 static int remove_segment(struct pb_log *log, int32_t at) {
     struct pb_segment *segment = log->segments[at];
-    int rc = unlink_segment(log, segment->base_offset);
+    int rc = pb__log_unlink_segment(log, segment->base_offset);
     if (rc < 0) return rc;
     log->size_bytes -= segment->end_pos;
     pb__log_drop_segment(log, at);
@@ -34,38 +32,29 @@ static int remove_segment(struct pb_log *log, int32_t at) {
     return 0;
 }
 
-/* Producers as they were at the end of what is left: from its batches. */
-static int rebuild_producers(struct pb_log *log) {
-    pb__producers_clear(&log->producers);
-    for (int32_t i = 0; i < log->segment_count; i++) {
-        struct pb_scan scan;
-        struct pb_batch batch;
-        int rc = pb__scan_open(&scan, log, log->segments[i], 0, log->segments[i]->end_pos, false);
-        while (rc >= 0 && (rc = pb__scan_next(&scan, &batch)) > 0) rc = pb__producers_apply(&log->producers, log->env, &batch, pb__env_wall_ms(log->env));
-        pb__scan_close(&scan);
-        if (rc < 0) return rc;
-    }
-    return 0;
-}
-
 static int truncate_segment(struct pb_log *log, struct pb_segment *segment, int64_t offset) {
     struct pb_scan scan;
     struct pb_batch batch;
-    int64_t pos = 0, end_offset = segment->base_offset, max_timestamp = -1;
+    int64_t pos = 0, end_offset = segment->base_offset, max_timestamp = -1, max_timestamp_offset = end_offset;
     int rc = pb__scan_open(&scan, log, segment, 0, segment->end_pos, false);
     while (rc >= 0 && (rc = pb__scan_next(&scan, &batch)) > 0 && pb__batch_last_offset(&batch) < offset) {
         pos = scan.pos;
         end_offset = pb__batch_last_offset(&batch) + 1;
-        max_timestamp = pb__max_i64(max_timestamp, batch.max_timestamp);
+        if (batch.max_timestamp <= max_timestamp) continue;
+        max_timestamp = batch.max_timestamp;
+        max_timestamp_offset = end_offset - 1;
     }
     pb__scan_close(&scan);
     if (rc >= 0) rc = pb__file_truncate(segment->log, pos);
+    int32_t cut;
+    if (rc >= 0) rc = pb__txn_index_load(log, segment, end_offset, &cut);
     if (rc < 0) return rc;
     log->size_bytes -= segment->end_pos - pos;
     segment->end_pos = pos;
     segment->synced_pos = pb__min_i64(segment->synced_pos, pos);
     segment->end_offset = end_offset;
     segment->max_timestamp = max_timestamp;
+    segment->max_timestamp_offset = max_timestamp_offset;
     pb__env_free(log->env, segment->pending);
     segment->pending = NULL;
     return pb__index_load(log, segment, (int32_t)pos, end_offset);
@@ -81,8 +70,10 @@ int pb__log_truncate(struct pb_log *log, int64_t offset) {
     log->end_offset = log->segment_count > 0 ? pb__log_active(log)->end_offset : offset;
     log->synced_offset = pb__min_i64(log->synced_offset, log->end_offset);
     pb__epochs_truncate_end(&log->epochs, log->end_offset);
-    rc = rebuild_producers(log);
-    return rc < 0 ? rc : pb__log_write_epochs(log, true);
+    rc = pb__snapshots_sweep(log, log->end_offset);
+    if (rc == 0) rc = pb__producers_restore(log, log->end_offset);
+    if (rc == 0) rc = pb__log_write_epochs(log, true);
+    return rc < 0 ? pb__log_fail(log, rc) : 0;
 }
 
 int pb__log_advance_start(struct pb_log *log, int64_t offset) {

@@ -27,10 +27,25 @@ void pb__partition_put(struct pb_partition *partition) {
     pb__topic_put(topic);
 }
 
+bool pb__partition_is_offline(const struct pb_partition *partition) { return partition->offline || (partition->log != NULL && pb__log_is_failed(partition->log)); }
+
+/* For good, by name; what clients of it read from now on is an error, and the other partitions serve. */
+static int take_offline(struct pb_partition *partition, int error) {
+    struct pb_topic *topic = partition->topic;
+    if (!partition->offline)
+        pb__env_log(topic->shared->env, PB_LOG_ERROR, "event=partition-offline topic=%s partition=%d error=%s", topic->name, partition->index, pb_error_name(error));
+    partition->offline = true;
+    atomic_fetch_add_explicit(&topic->shared->offline_changes, 1, memory_order_relaxed);
+    return PB_E_OFFLINE;
+}
+
+/* What the disk could not give back, or gave back wrong, is gone for every reader. */
+static int after_read(struct pb_partition *partition, int rc) { return rc == PB_E_IO || rc == PB_E_CORRUPT_FILE ? take_offline(partition, rc) : rc; }
+
 int pb__partition_open(struct pb_partition *partition) {
     if (PB_UNLIKELY(partition->deleted)) return PB_E_UNKNOWN_PARTITION;
+    if (PB_UNLIKELY(partition->offline)) return PB_E_OFFLINE;
     if (PB_LIKELY(partition->log != NULL)) return 0;
-    if (partition->offline) return PB_E_OFFLINE;
     struct pb_topic *topic = partition->topic;
     struct pb_part_shared *shared = topic->shared;
     struct pb_log_options options = {
@@ -43,19 +58,16 @@ int pb__partition_open(struct pb_partition *partition) {
         .clean = shared->log_dir_clean[partition->log_dir],
         .recovery_point = partition->recovery_point,
         .start_offset = partition->checkpoint_start,
+        .stop = &shared->stop_recovery,
     };
     __builtin_memcpy(options.topic_id, topic->id, sizeof options.topic_id);
     int rc = pb__codec_workspace_new(shared->env, &options.codec);
     if (rc < 0) return rc;
     rc = pb__log_open(&options, &partition->log);
     pb__codec_workspace_free(options.codec);
-    if (rc == PB_E_NOMEM || rc == PB_E_LIMIT) return rc;                    /* may pass: tried again by the next use */
-    if (rc < 0) {
-        partition->offline = true;
-        partition->log = NULL;
-        pb__env_log(shared->env, PB_LOG_ERROR, "event=partition-offline topic=%s partition=%d error=%s", topic->name, partition->index, pb_error_name(rc));
-        return PB_E_OFFLINE;
-    }
+    if (rc < 0) partition->log = NULL;
+    if (rc == PB_E_NOMEM || rc == PB_E_LIMIT || rc == PB_E_AGAIN) return rc; /* may pass: tried again by the next use */
+    if (rc < 0) return take_offline(partition, rc);
     partition->high_watermark = pb__log_end_offset(partition->log);
     return 0;
 }
@@ -80,6 +92,7 @@ int pb__partition_append(struct pb_partition *partition, struct pb_partition_app
     }
     int64_t end_before = pb__log_end_offset(partition->log);
     rc = pb__log_append(partition->log, append->appends, append->count, partition->leader_epoch, append->now_ms, append->from_client);
+    if (PB_UNLIKELY(rc < 0) && pb__log_is_failed(partition->log)) atomic_fetch_add_explicit(&partition->topic->shared->offline_changes, 1, memory_order_relaxed);
     int64_t end = pb__log_end_offset(partition->log);
     append->start_offset = pb__log_start_offset(partition->log);
     append->end_offset = end;
@@ -120,14 +133,17 @@ static void sync_work(void *work) {
     while (partition->sync_wanted && !partition->deleted) {
         partition->sync_wanted = false;
         int rc = pb__log_sync_begin(partition->log, &ticket);
-        if (rc > 0) {
+        bool ran = rc > 0;
+        if (ran) {
             pthread_mutex_unlock(&partition->lock);
             pb__log_sync_run(&ticket);
             pthread_mutex_lock(&partition->lock);
             atomic_fetch_add_explicit(&partition->topic->shared->stat_syncs, 1, memory_order_relaxed);
             rc = pb__log_sync_end(partition->log, &ticket);
+            if (rc < 0) atomic_fetch_add_explicit(&partition->topic->shared->offline_changes, 1, memory_order_relaxed);
         }
         satisfy_sync_waiters(partition, rc < 0 ? rc : 0);
+        if (ran && !pb__list_is_empty(&partition->sync_waiters)) partition->sync_wanted = true;   /* one ticket may not hold all segments */
     }
     partition->sync_running = false;
     if (partition->deleted) pb__partition_delete_log(partition);
@@ -199,7 +215,7 @@ static int read_locked(struct pb_partition *partition, struct pb_partition_read 
     read->start_offset = pb__log_start_offset(partition->log);
     read->readable_end = readable_end(partition, read->isolation);
     if ((rc = check_epoch(partition, read->leader_epoch)) < 0) return rc;
-    return pb__log_read(partition->log, read->offset, read->readable_end, read->bytes_max, read->whole_batch, &read->read);
+    return after_read(partition, pb__log_read(partition->log, read->offset, read->readable_end, read->bytes_max, read->whole_batch, &read->read));
 }
 
 int pb__partition_read(struct pb_partition *partition, struct pb_partition_read *read) {
@@ -213,7 +229,7 @@ int pb__partition_read(struct pb_partition *partition, struct pb_partition_read 
 int pb__partition_aborted(struct pb_partition *partition, int64_t from, int64_t to, pb_log_aborted_fn each, void *context) {
     pthread_mutex_lock(&partition->lock);
     int rc = pb__partition_open(partition);
-    if (rc == 0) rc = pb__log_aborted_between(partition->log, from, to, each, context);
+    if (rc == 0) rc = after_read(partition, pb__log_aborted_between(partition->log, from, to, each, context));
     pthread_mutex_unlock(&partition->lock);
     return rc;
 }
@@ -250,7 +266,7 @@ int pb__partition_lookup(struct pb_partition *partition, struct pb_partition_loo
     lookup->offset_out = lookup->timestamp_out = -1;
     lookup->epoch_out = -1;
     pthread_mutex_lock(&partition->lock);
-    int rc = lookup_locked(partition, lookup, codec);
+    int rc = after_read(partition, lookup_locked(partition, lookup, codec));
     pthread_mutex_unlock(&partition->lock);
     return rc;
 }

@@ -33,6 +33,8 @@ struct pb_part_shared {
     char **log_dirs;
     bool *log_dir_clean;
     _Atomic bool sync_before_ack;                                           /* pybroker.flush.policy=group */
+    _Atomic bool stop_recovery;                                             /* the broker is asked to stop while logs are checked */
+    _Atomic int64_t offline_changes;                                        /* partitions that went off-line, since start */
     _Atomic int64_t stat_syncs;
 };
 
@@ -59,7 +61,7 @@ struct pb_partition {
     struct pb_list fetch_waiters;                                           /* woken by every append */
     struct pb_list sync_waiters;                                            /* in order of offset, woken when synced */
     bool sync_running, sync_wanted;
-    bool offline;                                                           /* its log cannot be opened or failed */
+    bool offline;                                                           /* its log cannot be opened, or cannot be read */
     _Atomic bool deleted;
 };
 
@@ -77,8 +79,11 @@ void pb__topic_put(struct pb_topic *topic);
 struct pb_partition *pb__partition_get(struct pb_partition *partition);
 void pb__partition_put(struct pb_partition *partition);
 
-/* Open the log when it is not yet. The lock is held by the caller. 0, PB_E_OFFLINE, PB_E_UNKNOWN_PARTITION (deleted). */
+/* Open the log when it is not yet. The lock is held by the caller. 0, PB_E_OFFLINE, PB_E_UNKNOWN_PARTITION (deleted), PB_E_AGAIN (recovery is asked to
+ * stop), PB_E_NOMEM, PB_E_LIMIT. */
 int pb__partition_open(struct pb_partition *partition);
+/* Whether clients cannot be served: off-line, or its log takes no more. Opens nothing; the lock is held. */
+bool pb__partition_is_offline(const struct pb_partition *partition);
 /* Remove the files of a deleted partition; lock held, no sync running. */
 void pb__partition_delete_log(struct pb_partition *partition);
 

@@ -1,5 +1,7 @@
 #include "record/batch.h"
 
+#include <zlib.h>
+
 #include "base/crc32c.h"
 #include "base/endian.h"
 #include "base/err.h"
@@ -27,6 +29,13 @@ int pb__batch_parse(uint8_t *bytes, size_t size_bytes, struct pb_batch *out) {
         .record_count = pb__get_i32(bytes + PB_AT_RECORD_COUNT),
     };
     return 0;
+}
+
+bool pb__batch_is_foreign(const uint8_t *bytes, size_t size_bytes) {
+    enum { AT_OLD_CRC = 12, OLD_HEADER_BYTES = 26 };                        /* magic 0 and 1: CRC-32 from byte 16 on */
+    if (size_bytes < OLD_HEADER_BYTES || (int8_t)bytes[PB_AT_MAGIC] == PB_BATCH_MAGIC || (int8_t)bytes[PB_AT_MAGIC] < 0) return false;
+    if (bytes[PB_AT_MAGIC] > PB_BATCH_MAGIC) return pb__crc32c(0, bytes + PB_AT_ATTRIBUTES, size_bytes - PB_AT_ATTRIBUTES) == pb__get_u32(bytes + PB_AT_CRC);
+    return crc32(0, bytes + AT_OLD_CRC + 4, (uInt)(size_bytes - AT_OLD_CRC - 4)) == pb__get_u32(bytes + AT_OLD_CRC);
 }
 
 static uint32_t crc_of(const struct pb_batch *batch) { return pb__crc32c(0, batch->bytes + PB_AT_ATTRIBUTES, (size_t)(batch->size_bytes - PB_AT_ATTRIBUTES)); }

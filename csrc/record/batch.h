@@ -58,6 +58,8 @@ static inline enum pb_codec pb__batch_codec(const struct pb_batch *batch) { retu
 int pb__batch_parse(uint8_t *bytes, size_t size_bytes, struct pb_batch *out);
 /* CRC of the batch compared with its header: 0 or PB_E_CORRUPT_BATCH. */
 int pb__batch_check_crc(const struct pb_batch *batch);
+/* A whole batch (or, of magic 0 and 1, message) of a format that is not served: its own sum is right. size_bytes: all of it. */
+bool pb__batch_is_foreign(const uint8_t *bytes, size_t size_bytes);
 /* Write base offset and leader epoch into the bytes and the view (both outside of the CRC). */
 void pb__batch_assign(struct pb_batch *batch, int64_t base_offset, int32_t leader_epoch);
 

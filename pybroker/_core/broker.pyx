@@ -177,6 +177,35 @@ cdef class Core:
             rc = pb.pb_broker_recover(self.broker, part, parts)
         check(rc, "recovery")
 
+    def stop_recovery(self):
+        """Have ``recover`` give up, from any thread."""
+        self.need_broker()
+        pb.pb_broker_stop_recovery(self.broker)
+
+    def offline_changes(self):
+        """A number that grows whenever a partition goes off-line."""
+        self.need_broker()
+        return pb.pb_broker_offline_changes(self.broker)
+
+    def offline_partitions(self):
+        """Partitions that cannot be served now."""
+        cdef pb.pb_partition_name* names = NULL
+        cdef int64_t count = 0, room = 64, i
+        self.need_broker()
+        while True:
+            names = <pb.pb_partition_name*>malloc(room * sizeof(pb.pb_partition_name))
+            if names == NULL:
+                raise MemoryError
+            try:
+                with nogil:
+                    count = pb.pb_broker_offline(self.broker, names, room)
+                if count <= room:
+                    check(<int>min(count, 0), "off-line partitions")
+                    return frozenset([((<bytes>names[i].topic_id[:16]), names[i].partition) for i in range(count)])
+            finally:
+                free(names)
+            room = count
+
     def partition(self, bytes topic_id, int partition):
         cdef pb.pb_partition_info info
         cdef const uint8_t* id_bytes = topic_id

@@ -97,7 +97,16 @@ class Core:
     def remove_topic(self, topic_id: bytes) -> None:
         """Delete the topic: waiting requests end with UNKNOWN_TOPIC_OR_PARTITION, directories are renamed at once and unlinked later on a worker."""
     def recover(self, part: int = 0, parts: int = 1) -> None:
-        """Open every log that was not closed cleanly: share ``part`` of ``parts`` (several threads may work at it: the GIL is not held). After put_topic of all, before start."""
+        """Open every log that was not closed cleanly: share ``part`` of ``parts`` (several threads may work at it: the GIL is not held). After put_topic of all, before start.
+
+        Raises CoreError PB_E_AGAIN after ``stop_recovery``.
+        """
+    def stop_recovery(self) -> None:
+        """From any thread: ``recover`` gives up between two batches and raises CoreError PB_E_AGAIN. No clean mark is written after it; only ``abort`` makes sense."""
+    def offline_changes(self) -> int:
+        """A number that grows whenever a partition goes off-line: when it is the same, so is ``offline_partitions``. Costs nothing."""
+    def offline_partitions(self) -> frozenset[tuple[bytes, int]]:
+        """Topic id and index of every partition that cannot be served now. Opens no log."""
     def partition(self, topic_id: bytes, partition: int) -> PartitionInfo:
         """Raises CoreError for an unknown one; an off-line one says so in ``offline``."""
     def listen(self, fd: int, *, asks_login: bool = False) -> int:

@@ -63,6 +63,10 @@ cdef extern from "pb.h" nogil:
         const pb_partition_spec* partitions
         int64_t settings[64]
 
+    cdef struct pb_partition_name:
+        uint8_t topic_id[16]
+        int32_t partition
+
     cdef struct pb_partition_info:
         int64_t start_offset
         int64_t end_offset
@@ -102,6 +106,9 @@ cdef extern from "pb.h" nogil:
     int pb_broker_put_topic(pb_broker* broker, const pb_topic_spec* spec)
     int pb_broker_remove_topic(pb_broker* broker, const uint8_t* id)
     int pb_broker_recover(pb_broker* broker, int32_t part, int32_t parts)
+    void pb_broker_stop_recovery(pb_broker* broker)
+    int64_t pb_broker_offline_changes(const pb_broker* broker)
+    int64_t pb_broker_offline(pb_broker* broker, pb_partition_name* names, int64_t count_max)
     int pb_broker_partition(pb_broker* broker, const uint8_t* topic_id, int32_t partition, pb_partition_info* out)
     int pb_broker_stats(pb_broker* broker, int64_t* out)
     int pb_broker_close_logs(pb_broker* broker)

@@ -25,7 +25,7 @@ def handle(broker: Broker, request: DescribeLogDirsRequest, caller: Caller) -> D
     for topic, wanted in _wanted(broker, request):
         rows: dict[int, list[DescribeLogDirsPartition]] = {}
         for index, part in enumerate(broker.partitions(topic.id)):
-            if wanted is None or index in wanted:
+            if (wanted is None or index in wanted) and not part.offline:    # a log that is off-line is in no list, as the Java broker has it
                 row = DescribeLogDirsPartition(partition_index=index, partition_size=part.size_bytes, offset_lag=0, is_future_key=False)
                 rows.setdefault(part.log_dir, []).append(row)
         for log_dir, partitions in rows.items():

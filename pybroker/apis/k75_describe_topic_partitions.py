@@ -3,6 +3,7 @@
 from bisect import bisect_left
 
 from pybroker.apis.context import TOPIC_OPERATIONS, Broker, Caller
+from pybroker.metadata.answers import MetadataAnswers
 from pybroker.metadata.records import ZERO_ID, Partition, Topic
 from pybroker.metadata.topic_rules import is_legal
 from pybroker.protocol import errors
@@ -40,7 +41,7 @@ def handle(broker: Broker, request: DescribeTopicPartitionsRequest, caller: Call
             continue
         begin = cursor.partition_index if cursor is not None and cursor.topic_name == name else 0
         partitions = topic.partitions[begin : begin + room]
-        topics.append(_described(topic, partitions))
+        topics.append(_described(broker.answers, topic, partitions))
         room -= len(partitions)
         if begin + len(partitions) < len(topic.partitions):
             return DescribeTopicPartitionsResponse(topics=topics, next_cursor=_cursor(name, begin + len(partitions)))
@@ -58,28 +59,28 @@ def _missing(name: str) -> DescribeTopicPartitionsResponseTopic:
     )
 
 
-def _described(topic: Topic, partitions: tuple[Partition, ...]) -> DescribeTopicPartitionsResponseTopic:
+def _described(answers: MetadataAnswers, topic: Topic, partitions: tuple[Partition, ...]) -> DescribeTopicPartitionsResponseTopic:
     return DescribeTopicPartitionsResponseTopic(
         error_code=0,
         name=topic.name,
         topic_id=topic.id,
         is_internal=topic.internal,
-        partitions=[_partition(part) for part in partitions],
+        partitions=[_partition(part, answers.is_offline(topic.id, part.number)) for part in partitions],
         topic_authorized_operations=TOPIC_OPERATIONS,
     )
 
 
-def _partition(part: Partition) -> DescribeTopicPartitionsResponsePartition:
+def _partition(part: Partition, offline: bool) -> DescribeTopicPartitionsResponsePartition:
     return DescribeTopicPartitionsResponsePartition(
-        error_code=0,
+        error_code=errors.LeaderNotAvailable.code if offline else 0,
         partition_index=part.number,
-        leader_id=part.leader,
+        leader_id=-1 if offline else part.leader,
         leader_epoch=part.leader_epoch,
         replica_nodes=list(part.replicas),
         isr_nodes=list(part.isr),
         eligible_leader_replicas=[],
         last_known_elr=[],
-        offline_replicas=[],
+        offline_replicas=list(part.replicas) if offline else [],
     )
 
 

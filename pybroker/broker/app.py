@@ -66,14 +66,19 @@ async def _serve(config: "BrokerConfig", arguments: Arguments, environment: Mapp
 
     from pybroker._core.core import Core, CoreError
     from pybroker.broker.loop import asyncio
-    from pybroker.broker.server import Server, StartError
+    from pybroker.broker.server import Server, StartError, StartStopped
 
     log = logging.getLogger(__name__)
     loop = asyncio.get_running_loop()
     stopping = asyncio.Event()
     server = Server(config, Core, CoreError)
+
+    def interrupt(*_: object) -> None:
+        stopping.set()
+        server.interrupt()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
+        signal.signal(number, interrupt)                    # the loop runs no handler of its own while the broker starts
     signal.signal(signal.SIGHUP, signal.SIG_IGN)            # until there is something to reload
     for warning in config.warnings:
         log.warning(warning)
@@ -82,6 +87,11 @@ async def _serve(config: "BrokerConfig", arguments: Arguments, environment: Mapp
     except StartError as error:
         log.error("cannot start", extra={"error": str(error)})
         return EXIT_FAILED
+    except StartStopped:
+        log.warning("stopped while logs were checked; the next start checks them again")
+        return EXIT_OK
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
     loop.add_signal_handler(signal.SIGHUP, _reload, server, arguments, environment)
     sys.stdout.write(server.ready_line(os.getpid()) + "\n")
     sys.stdout.flush()

@@ -49,6 +49,10 @@ class StartError(Exception):
     """The broker cannot start. The text is one line."""
 
 
+class StartStopped(Exception):
+    """A signal came while logs were checked; they are as a killed broker leaves them."""
+
+
 class Server:
     """A broker from start to stop. Satisfies ``pybroker.apis.context.Broker``."""
 
@@ -58,7 +62,9 @@ class Server:
         self.rack = config.text("broker.rack")
         self.cluster_id = ""
         self.controller: Controller
-        self.answers: MetadataAnswers
+        self._answers: MetadataAnswers
+        self._offline_changes = 0
+        self._recovering = False
         self.bound: list[Listener] = []
         self._core_class = core_class
         self._core_error = core_error
@@ -122,7 +128,7 @@ class Server:
         self._recover(clean)
         for listener in self.config.listeners:
             self._listen(listener)
-        self.answers = MetadataAnswers(node_id=self.node_id, cluster_id=self.cluster_id, rack=self.rack)
+        self._answers = MetadataAnswers(node_id=self.node_id, cluster_id=self.cluster_id, rack=self.rack)
         self._core.start()
         self._own_log = OwnLog(self._core, self._core_error, self._flusher)
         self._dispatcher = Dispatcher(self, self._core, on_appended=self._own_log.settle, on_gone=self._on_gone)
@@ -178,13 +184,26 @@ class Server:
             raise StartError(f"the logs cannot be opened: {error}") from error
 
     def _recover(self, clean: bool) -> None:
-        threads = 1 if clean else self.config.integer("num.recovery.threads.per.data.dir") * len(self.config.log_dirs)
-        if threads == 1:
+        if clean:
             self._core.recover()
             return
-        with ThreadPoolExecutor(threads, "pb-recovery") as pool:
-            for done in [pool.submit(self._core.recover, part, threads) for part in range(threads)]:
-                done.result()
+        threads = self.config.integer("num.recovery.threads.per.data.dir") * len(self.config.log_dirs)
+        self._recovering = True
+        try:
+            with ThreadPoolExecutor(threads, "pb-recovery") as pool:                # never this thread: it hears signals meanwhile
+                for done in [pool.submit(self._core.recover, part, threads) for part in range(threads)]:
+                    done.result()
+        except self._core_error as error:
+            if error.name == "PB_E_AGAIN":
+                raise StartStopped from error
+            raise
+        finally:
+            self._recovering = False
+
+    def interrupt(self) -> None:
+        """A signal asks to stop while ``start`` runs: logs are no longer checked, and ``start`` raises StartStopped. Call on the thread that starts."""
+        if self._recovering:
+            self._core.stop_recovery()
 
     def _listen(self, listener: Listener) -> None:
         try:
@@ -292,6 +311,15 @@ class Server:
 
     def log_dirs(self) -> list[LogDir]:
         return [LogDir(path, *_space(path)) for path in self.config.log_dirs]
+
+    @property
+    def answers(self) -> MetadataAnswers:
+        """Metadata responses; they know of partitions that are off-line by now."""
+        changes = self._core.offline_changes()
+        if changes != self._offline_changes:
+            self._offline_changes = changes
+            self._answers.set_offline(self._core.offline_partitions())
+        return self._answers
 
     def partitions(self, topic_id: bytes) -> Sequence[PartitionFacts]:
         topic = self.controller.image.by_id[topic_id]

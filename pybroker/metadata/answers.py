@@ -48,6 +48,18 @@ class MetadataAnswers:
         self._parts: dict[tuple[int, bool], dict[bytes, tuple[Topic, bytes]]] = {}
         self._whole: dict[tuple[object, ...], bytes] = {}
         self._whole_image: Image | None = None
+        self._offline: frozenset[tuple[bytes, int]] = frozenset()
+
+    def set_offline(self, partitions: frozenset[tuple[bytes, int]]) -> None:
+        """Partitions, by topic id and index, whose logs cannot be served: from now on they have no leader."""
+        if partitions != self._offline:
+            self._offline = partitions
+            self._parts.clear()
+            self._whole.clear()
+
+    def is_offline(self, topic_id: bytes, partition: int) -> bool:
+        """Whether the log of this partition cannot be served."""
+        return (topic_id, partition) in self._offline
 
     def all_topics(self, image: Image, asker: Asker) -> bytes:
         """The response with every topic."""
@@ -105,22 +117,22 @@ class MetadataAnswers:
             for topic_id in parts.keys() - image.by_id.keys():
                 del parts[topic_id]
 
-    @staticmethod
-    def _struct(topic: Topic, asker: Asker) -> MetadataResponseTopic:
-        struct = MetadataResponseTopic(
-            name=topic.name, topic_id=topic.id, is_internal=topic.internal, partitions=[_partition(part) for part in topic.partitions]
-        )
+    def _struct(self, topic: Topic, asker: Asker) -> MetadataResponseTopic:
+        partitions = [_partition(part, self.is_offline(topic.id, part.number)) for part in topic.partitions]
+        struct = MetadataResponseTopic(name=topic.name, topic_id=topic.id, is_internal=topic.internal, partitions=partitions)
         if asker.topic_operations:
             struct.topic_authorized_operations = _TOPIC_OPERATIONS
         return struct
 
 
-def _partition(part: Partition) -> MetadataResponsePartition:
+def _partition(part: Partition, offline: bool) -> MetadataResponsePartition:
+    """As the Java broker's controller has it: a replica on a failed disk is off-line, and a partition of which it was the last has no leader."""
     return MetadataResponsePartition(
-        error_code=0 if part.leader >= 0 else errors.LeaderNotAvailable.code,
+        error_code=0 if part.leader >= 0 and not offline else errors.LeaderNotAvailable.code,
         partition_index=part.number,
-        leader_id=part.leader,
+        leader_id=-1 if offline else part.leader,
         leader_epoch=part.leader_epoch,
         replica_nodes=list(part.replicas),
         isr_nodes=list(part.isr),
+        offline_replicas=list(part.replicas) if offline else [],
     )

@@ -45,4 +45,29 @@ __attribute__((unused)) static size_t build_batch(uint8_t *out, int32_t count, i
     return (size_t)(at - out);
 }
 
+/* A control batch that ends a transaction: one record, key version | type (0 abort, 1 commit), value version | coordinator epoch. Returns the size. */
+__attribute__((unused)) static size_t build_marker(uint8_t *out, bool aborts, int32_t coordinator_epoch, int64_t timestamp, int64_t producer_id, int16_t epoch) {
+    size_t header = build_batch(out, 0, 0, timestamp, producer_id, epoch, -1);
+    uint8_t body[32], *to = body, *at = out + header;
+    *to++ = 0;
+    to = pb__varlong_write(to, 0);
+    to = pb__varlong_write(to, 0);
+    to = pb__varlong_write(to, 4);
+    pb__put_i16(to, 0);
+    pb__put_i16(to + 2, aborts ? 0 : 1);
+    to = pb__varlong_write(to + 4, 6);
+    pb__put_i16(to, 0);
+    pb__put_i32(to + 2, coordinator_epoch);
+    to = pb__varlong_write(to + 6, 0);
+    at = pb__varlong_write(at, to - body);
+    memcpy(at, body, (size_t)(to - body));
+    at += to - body;
+    pb__put_i16(out + 21, PB_ATTRIBUTE_TRANSACTIONAL | PB_ATTRIBUTE_CONTROL);
+    pb__put_i32(out + 23, 0);
+    pb__put_i64(out + 35, timestamp);
+    pb__put_i32(out + 57, 1);
+    build_seal(out, (size_t)(at - out));
+    return (size_t)(at - out);
+}
+
 #endif

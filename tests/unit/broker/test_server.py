@@ -2,7 +2,9 @@
 
 import asyncio
 import os
+import signal
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,7 +15,7 @@ import pytest
 from pybroker.broker.broker_config import BrokerConfig
 from pybroker.broker.config import ConfigError, Setting, gather
 from pybroker.broker.directories import CLEAN_MARK
-from pybroker.broker.server import Server, StartError, check_logger_change, on_core_log
+from pybroker.broker.server import Server, StartError, StartStopped, check_logger_change, on_core_log
 from pybroker.metadata.config_changes import APPEND, DELETE, SET, ConfigChange
 from pybroker.metadata.controller import NewTopic
 from pybroker.protocol import errors
@@ -32,11 +34,13 @@ class FakeCore:
 
     fail: dict[str, Exception] = {}
     made: list["FakeCore"] = []
+    on_recover: Callable[[], None] | None = None
 
     def __init__(self, **options: Any) -> None:
         self._raise("init")
         self.options = options
         self.calls: list[str] = []
+        self.stop_asked = threading.Event()
         self.settings: dict[str, int] = {}
         self.topics: dict[bytes, str] = {}
         self.epochs: dict[str, list[int]] = {}
@@ -61,6 +65,16 @@ class FakeCore:
 
     def recover(self, part: int = 0, parts: int = 1) -> None:
         self.calls.append(f"recover {part}/{parts}")
+        if FakeCore.on_recover:
+            FakeCore.on_recover()
+            assert self.stop_asked.wait(20)
+            raise FakeError("PB_E_AGAIN", "recovery")
+
+    def stop_recovery(self) -> None:
+        self.stop_asked.set()
+
+    def offline_changes(self) -> int:
+        return 0
 
     def listen(self, fd: int) -> int:
         with socket.socket(fileno=fd) as taken:
@@ -98,7 +112,7 @@ class FakeCore:
 
 @pytest.fixture(autouse=True)
 def fresh() -> Iterator[None]:
-    FakeCore.fail, FakeCore.made = {}, []
+    FakeCore.fail, FakeCore.made, FakeCore.on_recover = {}, [], None
     yield
 
 
@@ -129,6 +143,22 @@ def test_steps_of_start_and_stop_are_in_order(tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / "a").iterdir()) == [CLEAN_MARK, "meta.properties", "metadata.sqlite"]
     again = run(server(tmp_path / "a"))
     assert list(again.topics.values()) == ["t"] and again.epochs["t"] == [0]
+
+
+def test_a_signal_ends_the_checking_of_logs(tmp_path: Path) -> None:
+    run(server(tmp_path / "a"), lambda one: one.controller.create_topics([NewTopic("t")]))
+    (tmp_path / "a" / CLEAN_MARK).unlink()
+    (tmp_path / "a" / "t-0").mkdir()
+    one = server(tmp_path / "a")
+    before = signal.signal(signal.SIGUSR1, lambda *_: one.interrupt())
+    FakeCore.on_recover = lambda: signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
+    try:
+        with pytest.raises(StartStopped):
+            run(one)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert "abort" in FakeCore.made[-1].calls and "listen" not in FakeCore.made[-1].calls
+    assert not (tmp_path / "a" / CLEAN_MARK).exists()
 
 
 def test_the_ready_line(tmp_path: Path) -> None:
