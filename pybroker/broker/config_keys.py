@@ -18,7 +18,8 @@ text   one line
 Defaults that differ from Kafka's, and why: listeners (loopback only), log.dir (beside the user, not in /tmp), node.id, process.roles,
 controller.listener.names (a single node needs none of them set), num.network.threads (by cores), max.connections and max.connections.per.ip
 (finite), max.decompressed.message.bytes (64 MiB: producers bound a batch before they compress it, so only a bomb is larger; it is unpacked on the
-connection's loop, where 2 GiB would take seconds), socket.*.buffer.bytes (the system tunes better), socket.listen.backlog.size, background.threads.
+connection's loop, where 2 GiB would take seconds), socket.*.buffer.bytes (the system tunes better), socket.listen.backlog.size, background.threads,
+group.initial.rebalance.delay.ms (a lone consumer need not wait).
 
 Kept as text because a literal of 400 tuples costs ten times the import; ``config.keys()`` splits it on first use.
 """
@@ -230,11 +231,11 @@ pybroker.auto.create.topics.burst|i|1000|1..|l|c|+|Topics that may be created by
 pybroker.auto.create.topics.max|i|10000|0..|m|c|+|Topics on this broker beyond which auto.create.topics.enable creates no more.
 pybroker.auto.create.topics.rate|i|100|0..|l|c|+|Topics per second that auto.create.topics.enable creates after a burst.
 pybroker.flush.policy|s|group|{group,os}|h|c|+|When acks=all is answered: group, after the data are synced to disk, or os, after they are in the page cache.
-pybroker.log.format|s|kv|{kv,json}|l|r|+|Form of the log lines on standard error: key=value or JSON.
-pybroker.log.level|s|info|{debug,info,warning,error}|l|c|+|Least important log lines that are written.
 pybroker.group.members.max|i|10000|1..|m|c|+|Most members of one group, whatever its protocol and group.max.size say.
 pybroker.group.metadata.bytes.max|l|8388608|1024..|m|c|+|Bytes that all members of a classic group may say to their assignors together.
 pybroker.groups.max|i|100000|1..|m|c|+|Most groups of this broker; one more is told that its coordinator is not available.
+pybroker.log.format|s|kv|{kv,json}|l|r|+|Form of the log lines on standard error: key=value or JSON.
+pybroker.log.level|s|info|{debug,info,warning,error}|l|c|+|Least important log lines that are written.
 pybroker.max.open.segments|i|2000|16..|m|r|+|Files of logs held open at a time.
 pybroker.max.partitions|i|200000|1..|m|c|+|Most partitions on this broker.
 pybroker.segment.bytes.min|i|1048576|1024..|l|r|+|Smallest segment size that may be set. Lower it for tests of retention.

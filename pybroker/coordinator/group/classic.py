@@ -218,8 +218,7 @@ class ClassicGroups:
         if group is None:
             raise errors.UnknownMemberId()
         if one.group_instance_id is None and group.pending.pop(one.member_id, None) is not None:
-            try_complete(group, turn, self.timers)          # it was never in the group: others may have waited for it, no more
-            return False
+            return True                                     # the group gathers, as Kafka's does, though it was never in it
         if one.group_instance_id is not None and not one.member_id:
             member_id = group.statics.get(one.group_instance_id)
             if member_id is None:
