@@ -27,7 +27,9 @@ void pb__partition_put(struct pb_partition *partition) {
     pb__topic_put(topic);
 }
 
-bool pb__partition_is_offline(const struct pb_partition *partition) { return partition->offline || (partition->log != NULL && pb__log_is_failed(partition->log)); }
+bool pb__partition_is_offline(const struct pb_partition *partition) {
+    return partition->offline || pb__log_dir_is_offline(partition->topic->shared, partition->log_dir) || (partition->log != NULL && pb__log_is_failed(partition->log));
+}
 
 /* For good, by name; what clients of it read from now on is an error, and the other partitions serve. */
 static int take_offline(struct pb_partition *partition, int error) {
@@ -44,7 +46,7 @@ static int after_read(struct pb_partition *partition, int rc) { return rc == PB_
 
 int pb__partition_open(struct pb_partition *partition) {
     if (PB_UNLIKELY(partition->deleted)) return PB_E_UNKNOWN_PARTITION;
-    if (PB_UNLIKELY(partition->offline)) return PB_E_OFFLINE;
+    if (PB_UNLIKELY(partition->offline) || pb__log_dir_is_offline(partition->topic->shared, partition->log_dir)) return PB_E_OFFLINE;
     if (PB_LIKELY(partition->log != NULL)) return 0;
     struct pb_topic *topic = partition->topic;
     struct pb_part_shared *shared = topic->shared;
@@ -72,6 +74,13 @@ int pb__partition_open(struct pb_partition *partition) {
     return 0;
 }
 
+void pb__partition_note_error(struct pb_partition *partition, int error) {
+    if (PB_LIKELY(error >= 0)) return;
+    /* A log that failed is a disk that failed, whatever else it was told. */
+    bool failed = error == PB_E_IO || (partition->log != NULL && pb__log_is_failed(partition->log));
+    pb__log_dir_failed(partition->topic->shared, partition->log_dir, failed ? PB_E_IO : error);
+}
+
 /* Every fetch that waits looks again; who is no longer waiting takes itself out. */
 static void wake_fetches(struct pb_partition *partition, const struct pb_wake_queue *here) {
     PB_LIST_EACH(node, &partition->fetch_waiters) pb__wake_signal(PB_LIST_ITEM(node, struct pb_waiter, node)->wake, here);
@@ -85,6 +94,7 @@ static int64_t readable_end(const struct pb_partition *partition, enum pb_isolat
 int pb__partition_append(struct pb_partition *partition, struct pb_partition_append *append) {
     pthread_mutex_lock(&partition->lock);
     int rc = pb__partition_open(partition);
+    if (rc == 0 && pb__log_dir_is_full(partition->topic->shared, partition->log_dir)) rc = PB_E_NOSPACE;
     if (rc < 0) {
         for (int32_t i = 0; i < append->count; i++) append->appends[i].error = rc;
         pthread_mutex_unlock(&partition->lock);
@@ -92,7 +102,7 @@ int pb__partition_append(struct pb_partition *partition, struct pb_partition_app
     }
     int64_t end_before = pb__log_end_offset(partition->log);
     rc = pb__log_append(partition->log, append->appends, append->count, partition->leader_epoch, append->now_ms, append->from_client);
-    if (PB_UNLIKELY(rc < 0) && pb__log_is_failed(partition->log)) atomic_fetch_add_explicit(&partition->topic->shared->offline_changes, 1, memory_order_relaxed);
+    pb__partition_note_error(partition, rc);
     int64_t end = pb__log_end_offset(partition->log);
     append->start_offset = pb__log_start_offset(partition->log);
     append->end_offset = end;
@@ -140,8 +150,8 @@ static void sync_work(void *work) {
             pthread_mutex_lock(&partition->lock);
             atomic_fetch_add_explicit(&partition->topic->shared->stat_syncs, 1, memory_order_relaxed);
             rc = pb__log_sync_end(partition->log, &ticket);
-            if (rc < 0) atomic_fetch_add_explicit(&partition->topic->shared->offline_changes, 1, memory_order_relaxed);
         }
+        pb__partition_note_error(partition, rc);
         satisfy_sync_waiters(partition, rc < 0 ? rc : 0);
         if (ran && !pb__list_is_empty(&partition->sync_waiters)) partition->sync_wanted = true;   /* one ticket may not hold all segments */
     }

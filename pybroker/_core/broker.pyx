@@ -217,6 +217,34 @@ cdef class Core:
         return PartitionInfo(info.start_offset, info.end_offset, info.high_watermark, info.last_stable_offset, info.synced_offset, info.size_bytes, info.index,
                              info.leader_epoch, info.log_dir, bool(info.offline))
 
+    def keep(self, int work):
+        """One round of housekeeping; see core.pyi."""
+        cdef int rc
+        self.need_broker()
+        with nogil:
+            rc = pb.pb_broker_keep(self.broker, work)
+        check(rc if rc < 0 else 0, "housekeeping")
+        return rc
+
+    def delete_records(self, items):
+        self.need_broker()
+        return delete_records_of(self.broker, items)
+
+    def segments(self, bytes topic_id, int partition):
+        self.need_broker()
+        return segments_of(self.broker, topic_id, partition)
+
+    def delete_segments(self, bytes topic_id, int partition, base_offsets):
+        self.need_broker()
+        delete_segments_of(self.broker, topic_id, partition, base_offsets)
+
+    def log_dir(self, int place):
+        cdef int state
+        cdef int64_t free_bytes
+        self.need_broker()
+        check(pb.pb_broker_log_dir(self.broker, place, &state, &free_bytes), f"log directory {place}")
+        return state, free_bytes
+
     cdef int make_loops(self) except -1:
         cdef int i
         for i in range(self.loop_count):

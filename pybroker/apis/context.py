@@ -99,6 +99,13 @@ class PartitionFacts(Protocol):
     def offline(self) -> bool: ...
 
 
+class CodedError(Protocol):
+    """An error of the data plane."""
+
+    @property
+    def code(self) -> int: ...
+
+
 class LogDir(NamedTuple):
     """One log directory: its path and the file system's size, -1 when that cannot be asked."""
 
@@ -136,6 +143,9 @@ class Broker(Protocol):
 
     def partitions(self, topic_id: bytes) -> Sequence[PartitionFacts]:
         """The partitions of a topic in order of index."""
+
+    async def delete_records(self, items: Sequence[tuple[bytes, int, int]]) -> Sequence[tuple[CodedError | None, int]]:
+        """Move log starts up: (topic id, partition, first offset that stays, -1: the high watermark) to (error or None, log start), in order."""
 
     def describe_loggers(self) -> Sequence[ConfigFacts]:
         """Level of each logger."""

@@ -45,6 +45,7 @@ HANDLERS = {
     16: "k16_list_groups",
     19: "k19_create_topics",
     20: "k20_delete_topics",
+    21: "k21_delete_records",
     22: "k22_init_producer_id",
     32: "k32_describe_configs",
     33: "k33_alter_configs",

@@ -19,6 +19,7 @@ from pybroker.broker.broker_config import LOGGER_KEY, SOURCE_LOGGER, BrokerConfi
 from pybroker.broker.config import ConfigError, Setting
 from pybroker.broker.directories import METADATA_FILE, DirectoryError
 from pybroker.broker.dispatcher import Dispatcher
+from pybroker.broker.housekeeper import Housekeeper
 from pybroker.broker.listeners import Listener
 from pybroker.broker.loop import asyncio
 from pybroker.broker.own_log import OwnLog
@@ -66,6 +67,7 @@ class Server:
         self._offline_changes = 0
         self._recovering = False
         self.bound: list[Listener] = []
+        self.offline_dirs: frozenset[int] = frozenset()
         self._core_class = core_class
         self._core_error = core_error
         self._core: Core
@@ -133,6 +135,8 @@ class Server:
         self._own_log = OwnLog(self._core, self._core_error, self._flusher)
         self._dispatcher = Dispatcher(self, self._core, on_appended=self._own_log.settle, on_gone=self._on_gone)
         self._dispatcher.start()
+        self._housekeeper = Housekeeper(self._core, self.config, len(paths), self._on_offline)
+        self._housekeeper.start()
         self._schedule_checkpoint()
         if OFFSETS_TOPIC in self.controller.image.by_name:
             asyncio.get_running_loop().call_soon(lambda: self.groups)   # read on, once clients are served
@@ -229,6 +233,7 @@ class Server:
         await self._dispatcher.stop(STOP_WAIT_S)
         if self._groups is not None:
             self._groups.stop()
+        await self._housekeeper.stop()
         if self._ticking:
             await asyncio.wait([self._ticking])
         try:
@@ -278,6 +283,9 @@ class Server:
             self.controller.broker_config_changed(changed)
         log.info("config read again", extra={"changed": len(changed)})
 
+    def _on_offline(self, places: frozenset[int]) -> None:
+        self.offline_dirs = places
+
     def _on_gone(self, connection_id: int) -> None:
         if self._groups is not None:
             self._groups.on_gone(connection_id)
@@ -324,6 +332,9 @@ class Server:
     def partitions(self, topic_id: bytes) -> Sequence[PartitionFacts]:
         topic = self.controller.image.by_id[topic_id]
         return [self._core.partition(topic_id, part.number) for part in topic.partitions]
+
+    async def delete_records(self, items: Sequence[tuple[bytes, int, int]]) -> "list[tuple[CoreError | None, int]]":
+        return await self._housekeeper.delete_records(items)
 
     def alter_loggers(self, changes: Sequence[ConfigChange], *, validate_only: bool) -> None:
         known = logs.levels()
