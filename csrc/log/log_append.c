@@ -68,7 +68,8 @@ static void note_batch(struct pb_log *log, struct pb_segment *segment, const str
 
 /* As before, so that the next append may succeed; else final. A file that could not be opened was not touched. */
 static int write_failed(struct pb_log *log, struct pb_segment *segment, int rc) {
-    if (rc == PB_E_LIMIT || rc == PB_E_NOENT) return PB_E_IO;
+    if (rc == PB_E_LIMIT) return rc;
+    if (rc == PB_E_NOENT) return PB_E_CORRUPT_FILE;                          /* taken away under a running broker: no disk that failed */
     if (rc != PB_E_NOSPACE) return pb__log_fail(log, PB_E_IO);
     int rc_cut = pb__file_truncate(segment->log, segment->end_pos);
     return rc_cut == 0 || rc_cut == PB_E_NOSPACE ? rc : pb__log_fail(log, PB_E_IO);   /* NOSPACE again: the file was never made */

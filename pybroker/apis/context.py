@@ -112,6 +112,7 @@ class LogDir(NamedTuple):
     path: str
     total_bytes: int
     usable_bytes: int
+    offline: bool = False
 
 
 class Broker(Protocol):

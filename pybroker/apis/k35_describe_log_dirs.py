@@ -17,10 +17,17 @@ REQUEST = DescribeLogDirsRequest
 
 
 def handle(broker: Broker, request: DescribeLogDirsRequest, caller: Caller) -> DescribeLogDirsResponse:
-    """Each log directory with the partitions asked for that lie in it; null asks for all."""
+    """Each log directory with the partitions asked for that lie in it; null asks for all. One that is off-line has an error in place of partitions."""
+    places = broker.log_dirs()
     results = [
-        DescribeLogDirsResult(error_code=0, log_dir=place.path, topics=[], total_bytes=place.total_bytes, usable_bytes=place.usable_bytes)
-        for place in broker.log_dirs()
+        DescribeLogDirsResult(
+            error_code=errors.KafkaStorageError.code if place.offline else 0,
+            log_dir=place.path,
+            topics=[],
+            total_bytes=place.total_bytes,
+            usable_bytes=place.usable_bytes,
+        )
+        for place in places
     ]
     for topic, wanted in _wanted(broker, request):
         rows: dict[int, list[DescribeLogDirsPartition]] = {}

@@ -67,7 +67,8 @@ class Server:
         self._offline_changes = 0
         self._recovering = False
         self.bound: list[Listener] = []
-        self.offline_dirs: frozenset[int] = frozenset()
+        self._offline: frozenset[int] = frozenset()
+        self._dir_ids: list[str] = []
         self._core_class = core_class
         self._core_error = core_error
         self._core: Core
@@ -112,17 +113,18 @@ class Server:
         undo.append(self._core.abort)
         self._core.configure(**self.config.core_settings())
         identities = self._open_metadata(paths, undo)
+        self._dir_ids = [identity.directory_id for identity in identities]
         self.controller = Controller(
             store=self._store,
             image=self._store.load(),
             data_plane=self._core,
             configs=self.config,
             node_id=self.node_id,
-            log_dirs=[identity.directory_id for identity in identities],
+            log_dirs=self._dir_ids,
             run=self._in_writer,
             on_broker_config=self._on_broker_config,
         )
-        self._check_places(paths, [identity.directory_id for identity in identities])
+        self._check_places(paths, self._dir_ids)
         if not clean:
             log.info("the last stop was not clean; logs are checked")
             self.controller.begin_epochs()
@@ -238,6 +240,10 @@ class Server:
             await asyncio.wait([self._ticking])
         try:
             await loop.run_in_executor(self._flusher, self._core.stop)
+        except self._core_error as error:
+            if error.name != "PB_E_OFFLINE":
+                raise
+            log.warning("logs that are off-line were left as they are; their directories are checked at the next start")
         finally:
             try:
                 await self.controller.close()
@@ -284,7 +290,7 @@ class Server:
         log.info("config read again", extra={"changed": len(changed)})
 
     def _on_offline(self, places: frozenset[int]) -> None:
-        self.offline_dirs = places
+        self._offline = places
 
     def _on_gone(self, connection_id: int) -> None:
         if self._groups is not None:
@@ -318,7 +324,8 @@ class Server:
             self._groups.topics_deleted(names)
 
     def log_dirs(self) -> list[LogDir]:
-        return [LogDir(path, *_space(path)) for path in self.config.log_dirs]
+        offline = self._offline
+        return [LogDir(path, -1, -1, True) if place in offline else LogDir(path, *_space(path)) for place, path in enumerate(self.config.log_dirs)]
 
     @property
     def answers(self) -> MetadataAnswers:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.model.shim import WallClock
 from tests.support import kafka
 from tests.support.batches import NOW_MS, Record, batch
 from tests.support.broker import Broker
@@ -148,3 +149,30 @@ def test_an_idle_segment_is_closed_when_its_time_is_over(start_broker: StartBrok
     # All of one time: it is not the records that say it is time.
     await_true(broker, lambda: fill(client, topic, 1, time_ms=NOW_MS) is None and len(segments(broker, topic)) > 1, "a second segment")
     client.close()
+
+
+def test_a_clock_that_jumps_and_comes_back_deletes_nothing(tmp_path: Path) -> None:
+    clock = WallClock(tmp_path / "clock")
+    broker = Broker(tmp_path / "data", {**FAST, "pybroker.clock.settle.ms": "1500"}, environment=clock.environment())
+    try:
+        with broker:
+            client = Client(broker)
+            kept = client.create_topic(configs={"retention.ms": "3600000", "segment.bytes": str(SEGMENT)})
+            marker = client.create_topic(configs={"retention.bytes": "0"})
+            fill(client, kept, 8)
+            fill(client, marker, 1, time_ms=NOW_MS)
+            await_true(broker, lambda: start_of(client, marker) == 1, "a round has been")
+            for ahead_s in (7200, -7200, 10 * 365 * 86400):
+                clock.set(ahead_s)
+                await_true(broker, lambda: broker.log_text().count("state=jumped") > broker.log_text().count("state=back"), "the jump is seen")
+                fill(client, marker, 1, time_ms=NOW_MS)
+                clock.set(0)
+                await_true(broker, lambda: broker.log_text().count("state=jumped") == broker.log_text().count("state=back"), "it is back")
+                await_true(broker, lambda: start_of(client, marker) == client.end_offset(marker), "a round has been")
+                assert start_of(client, kept) == 0
+            clock.set(7200)                                                 # one that stays holds after a while
+            await_true(broker, lambda: start_of(client, kept) == 8, "the clock is believed")
+            assert "state=accepted" in broker.log_text()
+            client.close()
+    finally:
+        broker.discard()
