@@ -230,6 +230,47 @@ TEST(a_fault_at_any_call_of_a_removal_keeps_what_stays) {
     }
 }
 
+/* A disk may have made any of the renames durable and not the others. */
+TEST(a_power_cut_in_a_removal_leaves_no_hole) {
+    for (uint64_t seed = 1; seed <= 200; seed++) {
+        struct bench bench;
+        bench_init(&bench);
+        bench.sim.random = seed * 0x9E3779B97F4A7C15u;
+        CHECK_EQ(open_log(&bench, 0), 0);
+        fill(&bench, 16);
+        sync_log(&bench);
+        bench.config.retention_bytes = 300 * (int64_t)(seed % 5);
+        CHECK_EQ(retain(&bench, NOW), 0);
+        int64_t start = pb__log_start_offset(bench.log);
+        if (seed % 3 == 0) pb__doomed_unlink(&bench.sim.env, pb__log_take_doomed(bench.log, INT64_MAX));
+        pb__log_close(bench.log);
+        sim_crash_badly(&bench.sim);
+        CHECK_EQ(open_log(&bench, seed % 2 == 0 ? 16 : 0), 0);              /* the recovery point may be as old as it likes */
+        if (bench.log != NULL) {
+            CHECK_EQ(pb__log_start_offset(bench.log), start);
+            CHECK_EQ(pb__log_end_offset(bench.log), 16);
+            check_readable(&bench);
+            for (int64_t base = 0; base + 3 <= start; base += 3) CHECK(!is_there(&bench, base, ".log") && !is_there(&bench, base, ".log.deleted"));
+        }
+        bench_end(&bench);
+    }
+}
+
+TEST(a_start_beyond_the_end_is_no_start) {
+    struct bench bench;
+    bench_init(&bench);
+    CHECK_EQ(open_log(&bench, 0), 0);
+    fill(&bench, 8);
+    sync_log(&bench);
+    pb__log_close(bench.log);
+    bench.start = 1LL << 40;
+    CHECK_EQ(open_log(&bench, 8), 0);
+    CHECK_EQ(pb__log_start_offset(bench.log), 0);
+    CHECK_EQ(pb__log_end_offset(bench.log), 8);
+    check_readable(&bench);
+    bench_end(&bench);
+}
+
 TEST(a_sync_under_way_keeps_its_segment) {
     struct bench bench;
     struct pb_log_sync ticket;
