@@ -108,6 +108,8 @@ struct pb_topic_spec {
 struct pb_partition_info {
     int64_t start_offset, end_offset, high_watermark, last_stable_offset, synced_offset, size_bytes;
     int32_t index, leader_epoch, log_dir, offline;
+    int32_t future_dir;                                                     /* where it is moving to, -1: nowhere */
+    int64_t future_size_bytes, future_lag;                                  /* what is there, and how many offsets are missing */
 };
 
 #define PB_STATS(X)                                                                                                                        \
@@ -195,6 +197,12 @@ struct pb_segment_info { int64_t base_offset, end_offset, size_bytes, timestamp_
 int pb_broker_segments(struct pb_broker *broker, const uint8_t topic_id[16], int32_t partition, int64_t from_offset, struct pb_segment_info *out, int32_t capacity);
 /* Remove segments by base offset: all from the oldest on, without a gap, none of them active. PB_E_INVALID_ARGUMENT, and then nothing was removed. Any thread. */
 int pb_broker_delete_segments(struct pb_broker *broker, const uint8_t topic_id[16], int32_t partition, const int64_t *bases, int32_t count);
+
+/* A partition moves to another log directory, in steps. begin: PB_E_EXISTS it lies there (and goes nowhere else), PB_E_OFFLINE, PB_E_AGAIN a move to elsewhere is just ending.
+ * step: 1 more to do, *copied_out bytes went over; 0 it has moved; PB_E_NOENT it does not move; other errors have ended the move. One thread for all steps. */
+int pb_broker_move_begin(struct pb_broker *broker, const uint8_t topic_id[16], int32_t partition, int32_t log_dir);
+int pb_broker_move_step(struct pb_broker *broker, const uint8_t topic_id[16], int32_t partition, int64_t bytes_max, int64_t *copied_out);
+int pb_broker_move_cancel(struct pb_broker *broker, const uint8_t topic_id[16], int32_t partition);
 
 /* ---- loops */
 int pb_loop_new(struct pb_broker *broker, int32_t index, const struct pb_loop_ops *ops, struct pb_loop **loop_out);

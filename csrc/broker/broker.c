@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "part/move.h"
 
 #define NAME(name, ...) #name,
 static const char *const setting_names[] = { PB_SETTINGS(NAME) };
@@ -174,6 +175,15 @@ int pb_broker_remove_topic(struct pb_broker *broker, const uint8_t id[16]) {
     return pb__partition_map_remove(&broker->map, id);
 }
 
+static void tell_move(const struct pb_partition *partition, struct pb_partition_info *out) {
+    const struct pb_move *move = partition->move;
+    out->log_dir = partition->log_dir;
+    out->future_dir = move != NULL ? move->log_dir : -1;
+    if (move == NULL || partition->log == NULL) return;
+    out->future_size_bytes = move->size_bytes;
+    out->future_lag = pb__log_end_offset(partition->log) - pb__max_i64(move->end_offset, pb__log_start_offset(partition->log));
+}
+
 int pb_broker_partition(struct pb_broker *broker, const uint8_t topic_id[16], int32_t index, struct pb_partition_info *out) {
     struct pb_partition *partition;
     int rc = pb__partition_map_find_id(&broker->map, topic_id, index, &partition, NULL);
@@ -181,6 +191,7 @@ int pb_broker_partition(struct pb_broker *broker, const uint8_t topic_id[16], in
     *out = (struct pb_partition_info){ .index = index, .leader_epoch = partition->leader_epoch, .log_dir = partition->log_dir };
     pthread_mutex_lock(&partition->lock);
     rc = pb__partition_open(partition);
+    tell_move(partition, out);
     if (rc == 0) {
         out->start_offset = pb__log_start_offset(partition->log);
         out->end_offset = pb__log_end_offset(partition->log);

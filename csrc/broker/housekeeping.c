@@ -133,6 +133,7 @@ static int tick_one(void *context, struct pb_partition *partition) {
         doomed = pb__log_take_doomed(log, pb__env_now_ns(env));
         int rc = pb__log_dir_is_full(&broker->part, partition->log_dir) ? 0 : pb__log_roll_if_due(log, pb__env_wall_ms(env));
         pb__partition_note_error(partition, rc);
+        if (!partition->sync_held) pb__partition_hold_syncs(partition, false);   /* who waits for a sync that found no worker */
     }
     pthread_mutex_unlock(&partition->lock);
     pb__doomed_unlink(env, doomed);                                         /* unlinking a large file takes its time */

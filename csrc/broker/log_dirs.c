@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "broker/broker.h"
 #include "log/checkpoint.h"
+#include "part/move.h"
 
 static const char CLEAN_MARK[] = ".kafka_cleanshutdown", LOCK[] = ".lock";
 static const char RECOVERY_POINTS[] = "recovery-point-offset-checkpoint", START_OFFSETS[] = "log-start-offset-checkpoint", HIGH_WATERMARKS[] = "replication-offset-checkpoint";
@@ -162,22 +163,30 @@ struct writing {
     bool starts_wait;                                                       /* a partition has start_noted */
 };
 
+static void add(struct writing *writing, struct pb_partition *partition, int64_t point, int64_t start, int64_t mark) {
+    const char *topic = partition->topic->name;
+    writing->held[writing->count] = pb__partition_get(partition);
+    writing->points[writing->count] = (struct pb_checkpoint_entry){ topic, partition->index, point };
+    writing->starts[writing->count] = (struct pb_checkpoint_entry){ topic, partition->index, start };
+    writing->marks[writing->count++] = (struct pb_checkpoint_entry){ topic, partition->index, mark };
+}
+
+static void collect_locked(struct writing *writing, struct pb_partition *partition) {
+    const struct pb_log *log = partition->log;
+    const struct pb_move *move = partition->move;
+    int64_t start = pb__max_i64(log != NULL ? pb__log_start_offset(log) : partition->checkpoint_start, partition->start_noted);
+    writing->starts_wait |= partition->start_noted > 0 || (move != NULL && move->closing && !move->start_noted);
+    if (move != NULL && move->closing && move->log_dir == writing->dir) add(writing, partition, 0, start, start);
+    if (partition->log_dir != writing->dir) return;
+    if (log != NULL ? !pb__log_has_directory(log) : partition->recovery_point == 0 && partition->checkpoint_start == 0) return;
+    add(writing, partition, log != NULL ? pb__log_recovery_point(log) : partition->recovery_point, start, log != NULL ? partition->high_watermark : partition->recovery_point);
+}
+
 static int collect(void *context, struct pb_partition *partition) {
     struct writing *writing = context;
-    if (partition->log_dir != writing->dir || writing->count == writing->capacity) return 0;
+    if (writing->count == writing->capacity) return 0;
     pthread_mutex_lock(&partition->lock);
-    writing->starts_wait |= partition->start_noted > 0;
-    bool known = partition->log != NULL ? pb__log_has_directory(partition->log) : partition->recovery_point > 0 || partition->checkpoint_start > 0;
-    if (known && !partition->deleted) {
-        int64_t point = partition->log != NULL ? pb__log_recovery_point(partition->log) : partition->recovery_point;
-        int64_t start = pb__max_i64(partition->log != NULL ? pb__log_start_offset(partition->log) : partition->checkpoint_start, partition->start_noted);
-        int64_t mark = partition->log != NULL ? partition->high_watermark : partition->recovery_point;
-        const char *topic = partition->topic->name;
-        writing->held[writing->count] = pb__partition_get(partition);
-        writing->points[writing->count] = (struct pb_checkpoint_entry){ topic, partition->index, point };
-        writing->starts[writing->count] = (struct pb_checkpoint_entry){ topic, partition->index, start };
-        writing->marks[writing->count++] = (struct pb_checkpoint_entry){ topic, partition->index, mark };
-    }
+    if (!partition->deleted) collect_locked(writing, partition);
     pthread_mutex_unlock(&partition->lock);
     return 0;
 }

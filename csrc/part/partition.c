@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "base/err.h"
+#include "part/move.h"
 
 struct pb_partition *pb__partition_get(struct pb_partition *partition) {
     atomic_fetch_add_explicit(&partition->refs, 1, memory_order_relaxed);
@@ -21,6 +22,7 @@ void pb__partition_put(struct pb_partition *partition) {
     if (atomic_fetch_sub_explicit(&partition->refs, 1, memory_order_acq_rel) != 1) return;
     PB_ASSERT(pb__list_is_empty(&partition->fetch_waiters) && pb__list_is_empty(&partition->sync_waiters) && !partition->sync_running);
     struct pb_topic *topic = partition->topic;
+    pb__move_close(partition);
     pb__log_close(partition->log);
     pthread_mutex_destroy(&partition->lock);
     pb__env_free(topic->shared->env, partition);
@@ -140,7 +142,7 @@ static void sync_work(void *work) {
     struct pb_partition *partition = work;
     struct pb_log_sync ticket;
     pthread_mutex_lock(&partition->lock);
-    while (partition->sync_wanted && !partition->deleted) {
+    while (partition->sync_wanted && !partition->deleted && !partition->sync_held) {
         partition->sync_wanted = false;
         int rc = pb__log_sync_begin(partition->log, &ticket);
         bool ran = rc > 0;
@@ -161,6 +163,17 @@ static void sync_work(void *work) {
     pb__partition_put(partition);
 }
 
+void pb__partition_hold_syncs(struct pb_partition *partition, bool hold) {
+    partition->sync_held = hold;
+    if (hold || partition->sync_running || partition->deleted || pb__list_is_empty(&partition->sync_waiters)) return;
+    const struct pb_env *env = partition->topic->shared->env;
+    partition->sync_running = partition->sync_wanted = true;
+    pb__partition_get(partition);                                           /* put by sync_work */
+    if (env->submit_work(env->context, sync_work, partition) == 0) return;
+    partition->sync_running = false;                                        /* no room among the workers: housekeeping tries again, or the next who waits */
+    atomic_fetch_sub_explicit(&partition->refs, 1, memory_order_relaxed);   /* the caller has one: it is not the last */
+}
+
 int pb__partition_wait_sync(struct pb_partition *partition, struct pb_waiter *waiter, int64_t offset) {
     pthread_mutex_lock(&partition->lock);
     int rc = pb__partition_open(partition);
@@ -174,7 +187,7 @@ int pb__partition_wait_sync(struct pb_partition *partition, struct pb_waiter *wa
     waiter->done = false;
     pb__list_push_back(&partition->sync_waiters, &waiter->node);
     partition->sync_wanted = true;
-    bool start = !partition->sync_running;
+    bool start = !partition->sync_running && !partition->sync_held;
     if (start) {
         partition->sync_running = true;
         pb__partition_get(partition);                                       /* put by sync_work */

@@ -41,6 +41,8 @@ struct pb_part_shared {
     _Atomic int64_t stat_syncs;
 };
 
+struct pb_move;
+
 struct pb_topic {
     _Atomic int32_t refs;
     struct pb_part_shared *shared;
@@ -65,6 +67,8 @@ struct pb_partition {
     struct pb_list fetch_waiters;                                           /* woken by every append */
     struct pb_list sync_waiters;                                            /* in order of offset, woken when synced */
     bool sync_running, sync_wanted;
+    bool sync_held;                                                         /* no new round begins: the log is about to be exchanged */
+    struct pb_move *move;                                                   /* to another log directory; NULL: none */
     bool offline;                                                           /* its log cannot be opened, or cannot be read */
     _Atomic bool deleted;
 };
@@ -90,6 +94,8 @@ int pb__partition_open(struct pb_partition *partition);
 bool pb__partition_is_offline(const struct pb_partition *partition);
 /* What became of a write to the log: the directory may be full now, or off-line. The lock is held. */
 void pb__partition_note_error(struct pb_partition *partition, int error);
+/* Let no new sync begin, or go on with those that wait. The lock is held. */
+void pb__partition_hold_syncs(struct pb_partition *partition, bool hold);
 /* Remove the files of a deleted partition; lock held, no sync running. */
 void pb__partition_delete_log(struct pb_partition *partition);
 

@@ -58,6 +58,11 @@ class PartitionInfo:
     leader_epoch: int
     log_dir: int
     offline: bool
+    future_dir: int
+    """Log directory it is moving to, -1: none."""
+    future_size_bytes: int
+    future_lag: int
+    """Offsets that are not there yet."""
 
 class Core:
     """Owns the broker in C, its loops, workers and logs."""
@@ -156,6 +161,14 @@ class Core:
     def delete_segments(self, topic_id: bytes, partition: int, base_offsets: Sequence[int]) -> None:
         """What a retention policy decided: remove the segments with these base offsets. They must be the oldest ones, in order, without a gap, and not the active one; otherwise,
         or when they are no longer what ``segments`` told, CoreError (PB_E_INVALID_ARGUMENT) is raised and nothing is removed. Durable when it returns. Any thread."""
+    def move_begin(self, topic_id: bytes, partition: int, place: int) -> None:
+        """Have a partition move to another log directory, by ``move_step``. Raises CoreError: PB_E_EXISTS it lies there, and a move to elsewhere has ended; PB_E_OFFLINE; PB_E_AGAIN
+        a move to elsewhere is just ending. Any thread."""
+    def move_step(self, topic_id: bytes, partition: int, bytes_max: int) -> tuple[bool, int]:
+        """Copy about ``bytes_max``: whether there is more to do, and the bytes that went over. (False, n): the partition has moved, durably. Raises CoreError: PB_E_NOENT
+        it does not move; others have ended the move, and the partition is where it was. One thread at a time, any."""
+    def move_cancel(self, topic_id: bytes, partition: int) -> None:
+        """End a move, if there is one. Any thread."""
     def log_dir(self, place: int) -> tuple[int, int]:
         """State of a log directory (0 good, 1 full: no writes, 2 off-line until the next start) and its free bytes as last looked at."""
     def checkpoint(self) -> None:

@@ -78,6 +78,9 @@ cdef extern from "pb.h" nogil:
         int32_t leader_epoch
         int32_t log_dir
         int32_t offline
+        int32_t future_dir
+        int64_t future_size_bytes
+        int64_t future_lag
 
     cdef struct pb_mail_view:
         int16_t api_key
@@ -128,6 +131,9 @@ cdef extern from "pb.h" nogil:
         int64_t size_bytes
         int64_t timestamp_ms
         bint active
+    int pb_broker_move_begin(pb_broker* broker, const uint8_t* topic_id, int32_t partition, int32_t log_dir)
+    int pb_broker_move_step(pb_broker* broker, const uint8_t* topic_id, int32_t partition, int64_t bytes_max, int64_t* copied_out)
+    int pb_broker_move_cancel(pb_broker* broker, const uint8_t* topic_id, int32_t partition)
     int pb_broker_keep(pb_broker* broker, int work)
     int pb_broker_log_dir(pb_broker* broker, int32_t dir, int* state_out, int64_t* free_bytes_out)
     int pb_broker_delete_records(pb_broker* broker, pb_delete_records* items, int32_t count)

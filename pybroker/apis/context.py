@@ -97,6 +97,13 @@ class PartitionFacts(Protocol):
     def log_dir(self) -> int: ...
     @property
     def offline(self) -> bool: ...
+    @property
+    def future_dir(self) -> int:
+        """Where it is moving to, -1: nowhere."""
+    @property
+    def future_size_bytes(self) -> int: ...
+    @property
+    def future_lag(self) -> int: ...
 
 
 class CodedError(Protocol):
@@ -147,6 +154,9 @@ class Broker(Protocol):
 
     async def delete_records(self, items: Sequence[tuple[bytes, int, int]]) -> Sequence[tuple[CodedError | None, int]]:
         """Move log starts up: (topic id, partition, first offset that stays, -1: the high watermark) to (error or None, log start), in order."""
+
+    async def move_partition(self, topic_id: bytes, partition: int, place: int) -> None:
+        """Begin the move of a partition to the log directory ``place``. Raises KafkaError."""
 
     def describe_loggers(self) -> Sequence[ConfigFacts]:
         """Level of each logger."""

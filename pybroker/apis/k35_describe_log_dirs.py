@@ -35,6 +35,11 @@ def handle(broker: Broker, request: DescribeLogDirsRequest, caller: Caller) -> D
             if (wanted is None or index in wanted) and not part.offline:    # a log that is off-line is in no list, as the Java broker has it
                 row = DescribeLogDirsPartition(partition_index=index, partition_size=part.size_bytes, offset_lag=0, is_future_key=False)
                 rows.setdefault(part.log_dir, []).append(row)
+                if part.future_dir >= 0:
+                    future = DescribeLogDirsPartition(
+                        partition_index=index, partition_size=part.future_size_bytes, offset_lag=part.future_lag, is_future_key=True
+                    )
+                    rows.setdefault(part.future_dir, []).append(future)
         for log_dir, partitions in rows.items():
             results[log_dir].topics.append(DescribeLogDirsTopic(name=topic.name, partitions=partitions))
     return DescribeLogDirsResponse(results=results)

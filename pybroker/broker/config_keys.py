@@ -232,6 +232,7 @@ pybroker.auto.create.topics.rate|i|100|0..|l|c|+|Topics per second that auto.cre
 pybroker.clock.settle.ms|l|60000|0..|l|c|+|After the wall clock was set, retention waits this long for it to be set back.
 pybroker.disk.min.free.bytes|l|67108864|0..|m|c|+|Free space of a log directory below which its partitions take no more records; they do again when there is more.
 pybroker.flush.policy|s|group|{group,os}|h|c|+|When acks=all is answered: group, after the data are synced to disk, or os, after they are in the page cache.
+pybroker.log.dir.move.max.bytes.per.second|l|67108864|1..|m|c|+|Most bytes per second copied by moves between log directories (AlterReplicaLogDirs).
 pybroker.log.format|s|kv|{kv,json}|l|r|+|Form of the log lines on standard error: key=value or JSON.
 pybroker.log.level|s|info|{debug,info,warning,error}|l|c|+|Least important log lines that are written.
 pybroker.group.members.max|i|10000|1..|m|c|+|Most members of one group, whatever its protocol and group.max.size say.
@@ -239,6 +240,7 @@ pybroker.group.metadata.bytes.max|l|8388608|1024..|m|c|+|Bytes that all members 
 pybroker.groups.max|i|100000|1..|m|c|+|Most groups of this broker; one more is told that its coordinator is not available.
 pybroker.max.open.segments|i|2000|16..|m|r|+|Files of logs held open at a time.
 pybroker.max.partitions|i|200000|1..|m|c|+|Most partitions on this broker.
+pybroker.retention.first.check.ms|l|30000|0..|l|r|+|Time from the start to the first search for old segments; log.retention.check.interval.ms where that is shorter.
 pybroker.segment.bytes.min|i|1048576|1024..|l|r|+|Smallest segment size that may be set. Lower it for tests of retention.
 queued.max.request.bytes|l|-1||m|r|-|Bytes of waiting requests; -1 is no limit. Memory is bounded per connection and in all here.
 queued.max.requests|i|500|1..|h|r|-|Waiting requests of the data plane. Connections have a fixed number in flight here.

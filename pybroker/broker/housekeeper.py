@@ -7,7 +7,7 @@ each                 what                                          why so often
 ===================  ============================================  ====================================================
 TICK_S               free space of the log directories             writes stop before a disk is full, and go on within seconds
 PARTITIONS_S         removed files that are due, idle segments     file.delete.delay.ms and segment.ms need no better
-check interval       retention                                     log.retention.check.interval.ms; the first one FIRST_S after the start at the latest
+check interval       retention                                     log.retention.check.interval.ms; the first one by pybroker.retention.first.check.ms
 ===================  ============================================  ====================================================
 
 Clock       all intervals are of the monotonic clock. Retention by time needs the wall clock: while that has jumped and not kept the new time for
@@ -31,7 +31,6 @@ DISKS, PARTITIONS, RETENTION = 1, 2, 4
 """Kinds of work, as the core numbers them."""
 TICK_S = 1.0
 PARTITIONS_S = 5.0
-FIRST_S = 30.0
 DELETE_RECORDS_MAX = 256
 """Partitions that one call of the core takes."""
 OFFLINE = 2
@@ -63,7 +62,7 @@ class Housekeeper:
         """Begin, on the running loop."""
         now_s = asyncio.get_running_loop().time()
         self._partitions_at = now_s + PARTITIONS_S
-        self._retention_at = now_s + min(self._check_interval_s(), FIRST_S)
+        self._retention_at = now_s + min(self._check_interval_s(), self._config.integer("pybroker.retention.first.check.ms") / 1000)
         self._schedule()
 
     async def stop(self) -> None:

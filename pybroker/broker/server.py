@@ -22,7 +22,9 @@ from pybroker.broker.dispatcher import Dispatcher
 from pybroker.broker.housekeeper import Housekeeper
 from pybroker.broker.listeners import Listener
 from pybroker.broker.loop import asyncio
+from pybroker.broker.mover import Mover
 from pybroker.broker.own_log import OwnLog
+from pybroker.broker.places import Unfinished, finish_moves
 from pybroker.metadata.answers import MetadataAnswers
 from pybroker.metadata.config_changes import DELETE, SET, ConfigChange
 from pybroker.metadata.controller import Controller, NewTopic
@@ -124,6 +126,8 @@ class Server:
             run=self._in_writer,
             on_broker_config=self._on_broker_config,
         )
+        moved, unfinished = finish_moves(paths, self._dir_ids, self.controller.image)
+        self.controller.note_moves(moved)
         self._check_places(paths, self._dir_ids)
         if not clean:
             log.info("the last stop was not clean; logs are checked")
@@ -139,6 +143,8 @@ class Server:
         self._dispatcher.start()
         self._housekeeper = Housekeeper(self._core, self.config, len(paths), self._on_offline)
         self._housekeeper.start()
+        self._mover = Mover(self._core, self._core_error, self.config, self.controller.partition_moved)
+        self._resuming = asyncio.get_running_loop().create_task(self._resume_moves(unfinished))
         self._schedule_checkpoint()
         if OFFSETS_TOPIC in self.controller.image.by_name:
             asyncio.get_running_loop().call_soon(lambda: self.groups)   # read on, once clients are served
@@ -236,6 +242,8 @@ class Server:
         if self._groups is not None:
             self._groups.stop()
         await self._housekeeper.stop()
+        await asyncio.wait([self._resuming])
+        await self._mover.stop()
         if self._ticking:
             await asyncio.wait([self._ticking])
         try:
@@ -342,6 +350,16 @@ class Server:
 
     async def delete_records(self, items: Sequence[tuple[bytes, int, int]]) -> "list[tuple[CoreError | None, int]]":
         return await self._housekeeper.delete_records(items)
+
+    async def move_partition(self, topic_id: bytes, partition: int, place: int) -> None:
+        await self._mover.move(topic_id, partition, place)
+
+    async def _resume_moves(self, unfinished: Sequence[Unfinished]) -> None:
+        for move in unfinished:
+            try:
+                await self._mover.move(*move)
+            except errors.KafkaError as error:
+                log.warning("a move between log directories does not go on", extra={"partition": move.partition, "error": str(error)})
 
     def alter_loggers(self, changes: Sequence[ConfigChange], *, validate_only: bool) -> None:
         known = logs.levels()

@@ -10,7 +10,7 @@ from tests.support import kafka
 from tests.support.broker import ours_only
 from tests.support.wire import Connection, compact_string, framed, request_header, string, versions
 
-SERVED = (0, 1, 2, 3, 18, 19, 20, 22, 23, 32, 33, 35, 37, 44, 60, 75)
+SERVED = (0, 1, 2, 3, 18, 19, 20, 21, 22, 23, 32, 33, 34, 35, 37, 44, 60, 75)
 
 
 def software(name: str = "raw", version: str = "1.0") -> ApiVersionsRequest:

@@ -12,14 +12,13 @@ from pybroker.broker.housekeeper import DISKS, PARTITIONS, RETENTION, Housekeepe
 
 
 class Config:
-    """One key."""
+    """Two keys."""
 
-    def __init__(self, check_ms: int) -> None:
-        self.check_ms = check_ms
+    def __init__(self, check_ms: int, first_ms: int) -> None:
+        self.values = {"log.retention.check.interval.ms": check_ms, "pybroker.retention.first.check.ms": first_ms}
 
     def integer(self, name: str) -> int:
-        assert name == "log.retention.check.interval.ms"
-        return self.check_ms
+        return self.values[name]
 
 
 class Core:
@@ -51,14 +50,14 @@ class Core:
         return [(None, offset) for _topic, _partition, offset in items]
 
 
-def play(monkeypatch: pytest.MonkeyPatch, check_ms: int, scene: Callable[[Housekeeper, Core, list[frozenset[int]]], Coroutine[Any, Any, None]]) -> None:
+def play(monkeypatch: pytest.MonkeyPatch, check_ms: int, scene: Callable[[Housekeeper, Core, list[frozenset[int]]], Coroutine[Any, Any, None]], *, first_ms: int = 3_600_000) -> None:
     monkeypatch.setattr(housekeeper, "TICK_S", 0.005)
     monkeypatch.setattr(housekeeper, "PARTITIONS_S", 0.05)
 
     async def go() -> None:
         core = Core(asyncio.get_running_loop())
         told: list[frozenset[int]] = []
-        made = Housekeeper(core, Config(check_ms), 2, told.append)  # type: ignore[arg-type]
+        made = Housekeeper(core, Config(check_ms, first_ms), 2, told.append)  # type: ignore[arg-type]
         made.start()
         await scene(made, core, told)
         await made.stop()
@@ -89,12 +88,10 @@ def test_disks_often_partitions_sometimes_retention_when_due(monkeypatch: pytest
 def test_postponed_retention_is_asked_for_again_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scene(made: Housekeeper, core: Core, told: list[frozenset[int]]) -> None:
         core.answer = RETENTION
-        monkeypatch.setattr(housekeeper, "FIRST_S", 0.01)
-        made.start()
         for _ in range(3):
             await until(core, RETENTION)
 
-    play(monkeypatch, 3_600_000, scene)
+    play(monkeypatch, 3_600_000, scene, first_ms=10)
 
 
 def test_a_round_that_fails_is_followed_by_others(monkeypatch: pytest.MonkeyPatch) -> None:
