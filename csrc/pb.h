@@ -57,7 +57,9 @@ struct pb_broker_options {
     X(send_buffer_bytes, -1)                                                                                                               \
     X(receive_buffer_bytes, -1)                                                                                                            \
     X(flush_policy, 1)                                                                                                                     \
-    X(producer_id_expiration_ms, 86400000)
+    X(producer_id_expiration_ms, 86400000)                                                                                                 \
+    X(disk_free_bytes_min, 0)                                                                                                              \
+    X(clock_settle_ms, 60000)
 #define PB_SETTING_ENUM(name, value) PB_SETTING_##name,
 enum pb_setting { PB_SETTINGS(PB_SETTING_ENUM) PB_SETTING_COUNT };
 #undef PB_SETTING_ENUM
@@ -86,7 +88,8 @@ int pb_setting_find(const char *name);
     X(retention_bytes)                                                                                                                     \
     X(preallocate)                                                                                                                         \
     X(producer_id_expiration_ms)                                                                                                           \
-    X(file_delete_delay_ms)
+    X(file_delete_delay_ms)                                                                                                                \
+    X(cleanup_delete)
 #define PB_TOPIC_SETTING_ENUM(name) PB_TOPIC_##name,
 enum pb_topic_setting { PB_TOPIC_SETTINGS(PB_TOPIC_SETTING_ENUM) PB_TOPIC_SETTING_COUNT };
 #undef PB_TOPIC_SETTING_ENUM
@@ -105,6 +108,8 @@ struct pb_topic_spec {
 struct pb_partition_info {
     int64_t start_offset, end_offset, high_watermark, last_stable_offset, synced_offset, size_bytes;
     int32_t index, leader_epoch, log_dir, offline;
+    int32_t future_dir;                                                     /* where it is moving to, -1: nowhere */
+    int64_t future_size_bytes, future_lag;                                  /* what is there, and how many offsets are missing */
 };
 
 #define PB_STATS(X)                                                                                                                        \
@@ -134,7 +139,9 @@ struct pb_partition_info {
     X(receive_bytes_held)                                                                                                                  \
     X(mails_waiting)                                                                                                                       \
     X(files_open)                                                                                                                          \
-    X(files_pinned)
+    X(files_pinned)                                                                                                                        \
+    X(segments_deleted)                                                                                                                    \
+    X(segment_bytes_deleted)
 #define PB_STAT_ENUM(name) PB_STAT_##name,
 enum pb_stat { PB_STATS(PB_STAT_ENUM) PB_STAT_COUNT };
 #undef PB_STAT_ENUM
@@ -162,6 +169,40 @@ int pb_broker_stats(struct pb_broker *broker, int64_t out[PB_STAT_COUNT]);
 /* Loops must be stopped: flush and sync all logs, write checkpoints and the clean mark. */
 int pb_broker_close_logs(struct pb_broker *broker);
 int pb_broker_checkpoint(struct pb_broker *broker);                         /* any thread */
+
+/* ---- housekeeping: one thread of the owner's, beside the control thread */
+enum pb_keep_work {
+    PB_KEEP_DISKS = 1,                                                      /* free space of the log directories; every second */
+    PB_KEEP_PARTITIONS = 2,                                                 /* removed files that are due, active segments that are due; every few seconds */
+    PB_KEEP_RETENTION = 4,                                                  /* segments that are too old or too many; log.retention.check.interval.ms */
+};
+/* One round. 0 or an error; PB_KEEP_RETENTION: retention waits for the wall clock to settle, ask again soon. */
+int pb_broker_keep(struct pb_broker *broker, int work);
+/* state: 0 good, 1 full, 2 off-line; free bytes as of the last look. Any thread. */
+int pb_broker_log_dir(struct pb_broker *broker, int32_t dir, int *state_out, int64_t *free_bytes_out);
+
+enum { PB_DELETE_RECORDS_MAX = 256 };
+struct pb_delete_records {
+    uint8_t topic_id[16];
+    int32_t partition;
+    int64_t offset;                                                         /* the first that stays; -1: the high watermark */
+    int error;                                                              /* out: 0, PB_E_OFFSET_OUT_OF_RANGE, PB_E_POLICY, PB_E_UNKNOWN_PARTITION, PB_E_OFFLINE, … */
+    int64_t start_offset;                                                   /* out: log start after it, -1 after an error */
+};
+/* Move log starts up, durably. Any thread. PB_E_INVALID_ARGUMENT: more than PB_DELETE_RECORDS_MAX. */
+int pb_broker_delete_records(struct pb_broker *broker, struct pb_delete_records *items, int32_t count);
+
+struct pb_segment_info { int64_t base_offset, end_offset, size_bytes, timestamp_ms; bool active; };
+/* Segments with a base offset of from_offset and above: how many were filled in (a few at a time), 0 at the end, or an error. Any thread. */
+int pb_broker_segments(struct pb_broker *broker, const uint8_t topic_id[16], int32_t partition, int64_t from_offset, struct pb_segment_info *out, int32_t capacity);
+/* Remove segments by base offset: all from the oldest on, without a gap, none of them active. PB_E_INVALID_ARGUMENT, and then nothing was removed. Any thread. */
+int pb_broker_delete_segments(struct pb_broker *broker, const uint8_t topic_id[16], int32_t partition, const int64_t *bases, int32_t count);
+
+/* A partition moves to another log directory, in steps. begin: PB_E_EXISTS it lies there (and goes nowhere else), PB_E_OFFLINE, PB_E_AGAIN a move to elsewhere is just ending.
+ * step: 1 more to do, *copied_out bytes went over; 0 it has moved; PB_E_NOENT it does not move; other errors have ended the move. One thread for all steps. */
+int pb_broker_move_begin(struct pb_broker *broker, const uint8_t topic_id[16], int32_t partition, int32_t log_dir);
+int pb_broker_move_step(struct pb_broker *broker, const uint8_t topic_id[16], int32_t partition, int64_t bytes_max, int64_t *copied_out);
+int pb_broker_move_cancel(struct pb_broker *broker, const uint8_t topic_id[16], int32_t partition);
 
 /* ---- loops */
 int pb_loop_new(struct pb_broker *broker, int32_t index, const struct pb_loop_ops *ops, struct pb_loop **loop_out);

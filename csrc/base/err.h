@@ -54,6 +54,7 @@
     X(PB_E_BATCH_LARGER_THAN_SEGMENT, -46, 18, "record batch is larger than a segment")                                                        \
     X(PB_E_SESSION_TOPIC_ID,       -45,  106, "fetch session names topics by name, the request by id, or the reverse")                            \
     X(PB_E_COORDINATOR_FENCED,     -48,   52, "transaction coordinator is older than the newest one seen")                               \
+    X(PB_E_POLICY,                 -60,   44, "the topic's policy does not allow it")                                                       \
     X(PB_E_NOT_AUTHENTICATED,      -47,   34, "request before authentication")                                                           \
     X(PB_E_UNSUPPORTED_VERSION,    -43,   35, "version of the request does not support this")                                            \
     X(PB_E_INVALID_REQUEST,        -44,   42, "request is not valid")

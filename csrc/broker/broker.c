@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "part/move.h"
 
 #define NAME(name, ...) #name,
 static const char *const setting_names[] = { PB_SETTINGS(NAME) };
@@ -36,6 +37,8 @@ void pb_broker_set(struct pb_broker *broker, enum pb_setting setting, int64_t va
         case PB_SETTING_fetch_sessions_max: broker->api.fetch_sessions_max = value; break;
         case PB_SETTING_flush_policy: broker->part.sync_before_ack = value != 0; break;
         case PB_SETTING_producer_id_expiration_ms: broker->producer_id_expiration_ms = value; break;
+        case PB_SETTING_disk_free_bytes_min: broker->part.disk_free_bytes_min = value; break;
+        case PB_SETTING_clock_settle_ms: broker->clock_settle_ms = value; break;
         case PB_SETTING_COUNT: break;
     }
 }
@@ -74,6 +77,8 @@ int pb_broker_new(const struct pb_broker_options *options, struct pb_broker **br
     broker->env = options->env;
     broker->loop_count = options->loop_count;
     broker->node_id = options->node_id;
+    pthread_mutex_init(&broker->checkpoint_lock, NULL);
+    pthread_mutex_init(&broker->keep_lock, NULL);
     int rc = init(broker, options, failed_dir_out);
     if (rc < 0) {
         pb_broker_free(broker);
@@ -93,6 +98,8 @@ void pb_broker_free(struct pb_broker *broker) {
     if (broker->files != NULL) pb__file_cache_free(broker->files);
     if (broker->net.peers.env != NULL) pb__peers_deinit(&broker->net.peers);
     if (broker->members.slots != NULL) pb__members_deinit(&broker->members);
+    pthread_mutex_destroy(&broker->checkpoint_lock);
+    pthread_mutex_destroy(&broker->keep_lock);
     pb__env_free(broker->env, broker->loops);
     pb__env_free(broker->env, broker);
 }
@@ -123,14 +130,15 @@ static void rules_of(const int64_t s[PB_TOPIC_SETTING_COUNT], struct pb_topic_ru
         .compacted = s[PB_TOPIC_keys_required] != 0,
         .retention_ms = s[PB_TOPIC_retention_ms],
         .retention_bytes = s[PB_TOPIC_retention_bytes],
-        .local_delete_delay_ms = s[PB_TOPIC_file_delete_delay_ms],
+        .file_delete_delay_ms = s[PB_TOPIC_file_delete_delay_ms],
+        .deletes = s[PB_TOPIC_cleanup_delete] != 0,
     };
 }
 
 /* The recovery point of a topic that was removed must not be found by a new one of its name, after a crash: its log would seem to end too early. */
 static int renew_checkpoints(struct pb_broker *broker) {
     if (!broker->recovered) return 0;                                       /* not all topics are known yet */
-    int rc = broker->checkpoints_stale ? pb__log_dirs_checkpoint(broker, false) : 0;
+    int rc = broker->checkpoints_stale ? pb__log_dirs_checkpoint(broker, NULL) : 0;
     if (rc == 0) broker->checkpoints_stale = false;
     return rc;
 }
@@ -167,6 +175,15 @@ int pb_broker_remove_topic(struct pb_broker *broker, const uint8_t id[16]) {
     return pb__partition_map_remove(&broker->map, id);
 }
 
+static void tell_move(const struct pb_partition *partition, struct pb_partition_info *out) {
+    const struct pb_move *move = partition->move;
+    out->log_dir = partition->log_dir;
+    out->future_dir = move != NULL ? move->log_dir : -1;
+    if (move == NULL || partition->log == NULL) return;
+    out->future_size_bytes = move->size_bytes;
+    out->future_lag = pb__log_end_offset(partition->log) - pb__max_i64(move->end_offset, pb__log_start_offset(partition->log));
+}
+
 int pb_broker_partition(struct pb_broker *broker, const uint8_t topic_id[16], int32_t index, struct pb_partition_info *out) {
     struct pb_partition *partition;
     int rc = pb__partition_map_find_id(&broker->map, topic_id, index, &partition, NULL);
@@ -174,6 +191,7 @@ int pb_broker_partition(struct pb_broker *broker, const uint8_t topic_id[16], in
     *out = (struct pb_partition_info){ .index = index, .leader_epoch = partition->leader_epoch, .log_dir = partition->log_dir };
     pthread_mutex_lock(&partition->lock);
     rc = pb__partition_open(partition);
+    tell_move(partition, out);
     if (rc == 0) {
         out->start_offset = pb__log_start_offset(partition->log);
         out->end_offset = pb__log_end_offset(partition->log);
@@ -231,30 +249,41 @@ int pb_broker_recover(struct pb_broker *broker, int32_t part, int32_t parts) {
     if (parts < 1 || part < 0 || part >= parts) return PB_E_INVALID_ARGUMENT;
     struct recovery recovery = { broker, part, parts, 0 };
     broker->recovered = true;
+    for (int32_t i = 0; part == 0 && i < broker->part.log_dir_count; i++) {
+        int rc = pb__log_remove_deleted(broker->env, broker->part.log_dirs[i]);
+        if (rc < 0) pb__env_log(broker->env, PB_LOG_WARNING, "event=left-over-directories-stay path=%s error=%s", broker->part.log_dirs[i], pb_error_name(rc));
+    }
     return pb__partition_map_each(&broker->map, recover_one, &recovery);
 }
 
+struct closing { bool *clean; int first_error; };
+
 static int close_one(void *context, struct pb_partition *partition) {
-    int *result = context;
+    struct closing *closing = context;
     int64_t now_ms = pb__env_wall_ms(partition->topic->shared->env);
     pthread_mutex_lock(&partition->lock);
-    int rc = partition->log == NULL || pb__partition_is_offline(partition) ? 0 : pb__log_flush_clean(partition->log, now_ms);
-    bool unchecked = partition->topic->shared->stop_recovery;
-    bool failed = rc < 0 || unchecked || pb__partition_is_offline(partition);
+    bool failed = partition->topic->shared->stop_recovery || pb__partition_is_offline(partition);
+    int rc = failed ? PB_E_OFFLINE : partition->log != NULL ? pb__log_flush_clean(partition->log, now_ms) : 0;
+    if (rc < 0) closing->clean[partition->log_dir] = false;
+    if (rc < 0 && closing->first_error == 0) closing->first_error = rc;
     pthread_mutex_unlock(&partition->lock);
-    if (failed) *result = rc < 0 ? rc : PB_E_OFFLINE;
     return 0;                                                               /* the others are closed whatever becomes of one */
 }
 
 int pb_broker_close_logs(struct pb_broker *broker) {
-    int failed = 0;
-    int rc = pb__partition_map_each(&broker->map, close_one, &failed);
-    if (rc == 0) rc = failed;
-    int rc_checkpoint = pb__log_dirs_checkpoint(broker, rc == 0);
+    size_t count = (size_t)broker->part.log_dir_count;
+    struct closing closing = { .clean = pb__env_alloc(broker->env, count * sizeof *closing.clean) };
+    if (closing.clean == NULL) return PB_E_NOMEM;
+    for (size_t i = 0; i < count; i++) closing.clean[i] = true;
+    int rc = pb__partition_map_each(&broker->map, close_one, &closing);
+    for (size_t i = 0; rc < 0 && i < count; i++) closing.clean[i] = false;
+    int rc_checkpoint = pb__log_dirs_checkpoint(broker, closing.clean);
+    pb__env_free(broker->env, closing.clean);
+    if (rc == 0) rc = closing.first_error;
     return rc < 0 ? rc : rc_checkpoint;
 }
 
-int pb_broker_checkpoint(struct pb_broker *broker) { return pb__log_dirs_checkpoint(broker, false); }
+int pb_broker_checkpoint(struct pb_broker *broker) { return pb__log_dirs_checkpoint(broker, NULL); }
 
 /* ---- mailbox */
 
@@ -345,5 +374,7 @@ int pb_broker_stats(struct pb_broker *broker, int64_t out[PB_STAT_COUNT]) {
     out[PB_STAT_mails_waiting] = broker->mailbox.requests;
     out[PB_STAT_files_open] = open;
     out[PB_STAT_files_pinned] = pinned;
+    out[PB_STAT_segments_deleted] = broker->stat_segments_deleted;
+    out[PB_STAT_segment_bytes_deleted] = broker->stat_bytes_deleted;
     return 0;
 }

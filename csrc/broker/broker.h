@@ -7,6 +7,8 @@
 #include "api/fetch_session.h"
 #include "api/mailbox.h"
 #include "api/members.h"
+#include "base/clock_watch.h"
+#include "log/log_retain.h"
 #include "pb.h"
 
 /* What a checkpoint file said of a partition; kept until its log is opened. */
@@ -24,6 +26,10 @@ struct pb_broker {
     struct pb_api_shared api;
     struct pb_net_shared net;
     int *lock_fds;
+    pthread_mutex_t checkpoint_lock;                                        /* one writer of checkpoint files; partitions' locks are taken inside */
+    pthread_mutex_t keep_lock;                                              /* one mover of log starts; the one above is taken inside */
+    struct pb_clock_watch clock;                                            /* of the housekeeping thread */
+    _Atomic int64_t clock_settle_ms, stat_segments_deleted, stat_bytes_deleted;
     struct pb_checkpointed *checkpointed;                                   /* in order of (topic, partition) */
     int32_t checkpointed_count, checkpointed_capacity;
     bool checkpointed_sorted;
@@ -62,7 +68,9 @@ void pb__log_dirs_close(struct pb_broker *broker);
 /* What the checkpoints say of a partition: 0 where they are silent. */
 void pb__log_dirs_checkpointed(struct pb_broker *broker, const char *topic, int32_t partition, int32_t log_dir, int64_t *recovery_point_out, int64_t *start_offset_out);
 void pb__log_dirs_forget_checkpointed(struct pb_broker *broker);
-/* Write the checkpoint files of all directories; clean: the mark as well, after everything else is on disk. */
-int pb__log_dirs_checkpoint(struct pb_broker *broker, bool clean);
+/* Write the log starts alone, where a partition waits for it (start_noted). 0 or the first error. */
+int pb__log_dirs_checkpoint_starts(struct pb_broker *broker);
+/* Write the checkpoint files of all directories that are not off-line; clean: the mark as well, after everything else is on disk, where all logs were closed. */
+int pb__log_dirs_checkpoint(struct pb_broker *broker, const bool *clean);
 
 #endif

@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "broker/broker.h"
 #include "log/checkpoint.h"
+#include "part/move.h"
 
 static const char CLEAN_MARK[] = ".kafka_cleanshutdown", LOCK[] = ".lock";
 static const char RECOVERY_POINTS[] = "recovery-point-offset-checkpoint", START_OFFSETS[] = "log-start-offset-checkpoint", HIGH_WATERMARKS[] = "replication-offset-checkpoint";
@@ -121,8 +122,9 @@ int pb__log_dirs_open(struct pb_broker *broker, const struct pb_broker_options *
     size_t count = (size_t)options->log_dir_count;
     broker->part.log_dirs = pb__env_zalloc(env, count * sizeof *broker->part.log_dirs);
     broker->part.log_dir_clean = pb__env_zalloc(env, count * sizeof *broker->part.log_dir_clean);
+    broker->part.dirs = pb__env_zalloc(env, count * sizeof *broker->part.dirs);
     broker->lock_fds = pb__env_zalloc(env, count * sizeof *broker->lock_fds);
-    if (broker->part.log_dirs == NULL || broker->part.log_dir_clean == NULL || broker->lock_fds == NULL) return PB_E_NOMEM;
+    if (broker->part.log_dirs == NULL || broker->part.log_dir_clean == NULL || broker->part.dirs == NULL || broker->lock_fds == NULL) return PB_E_NOMEM;
     for (size_t i = 0; i < count; i++) broker->lock_fds[i] = -1;
     broker->part.log_dir_count = options->log_dir_count;
     for (int32_t i = 0; i < options->log_dir_count; i++) {
@@ -148,6 +150,7 @@ void pb__log_dirs_close(struct pb_broker *broker) {
     pb__env_free(env, broker->lock_fds);
     pb__env_free(env, broker->part.log_dirs);
     pb__env_free(env, broker->part.log_dir_clean);
+    pb__env_free(env, broker->part.dirs);
 }
 
 /* ---- checkpoints written */
@@ -157,23 +160,33 @@ struct writing {
     struct pb_checkpoint_entry *points, *starts, *marks;
     struct pb_partition **held;                                             /* the topic names of entries belong to these */
     int32_t count, capacity, dir;
+    bool starts_wait;                                                       /* a partition has start_noted */
 };
+
+static void add(struct writing *writing, struct pb_partition *partition, int64_t point, int64_t start, int64_t mark) {
+    const char *topic = partition->topic->name;
+    writing->held[writing->count] = pb__partition_get(partition);
+    writing->points[writing->count] = (struct pb_checkpoint_entry){ topic, partition->index, point };
+    writing->starts[writing->count] = (struct pb_checkpoint_entry){ topic, partition->index, start };
+    writing->marks[writing->count++] = (struct pb_checkpoint_entry){ topic, partition->index, mark };
+}
+
+static void collect_locked(struct writing *writing, struct pb_partition *partition) {
+    const struct pb_log *log = partition->log;
+    const struct pb_move *move = partition->move;
+    int64_t start = pb__max_i64(log != NULL ? pb__log_start_offset(log) : partition->checkpoint_start, partition->start_noted);
+    writing->starts_wait |= partition->start_noted > 0 || (move != NULL && move->closing && !move->start_noted);
+    if (move != NULL && move->closing && move->log_dir == writing->dir) add(writing, partition, 0, start, start);
+    if (partition->log_dir != writing->dir) return;
+    if (log != NULL ? !pb__log_has_directory(log) : partition->recovery_point == 0 && partition->checkpoint_start == 0) return;
+    add(writing, partition, log != NULL ? pb__log_recovery_point(log) : partition->recovery_point, start, log != NULL ? partition->high_watermark : partition->recovery_point);
+}
 
 static int collect(void *context, struct pb_partition *partition) {
     struct writing *writing = context;
-    if (partition->log_dir != writing->dir || writing->count == writing->capacity) return 0;
+    if (writing->count == writing->capacity) return 0;
     pthread_mutex_lock(&partition->lock);
-    bool known = partition->log != NULL ? pb__log_has_directory(partition->log) : partition->recovery_point > 0 || partition->checkpoint_start > 0;
-    if (known && !partition->deleted) {
-        int64_t point = partition->log != NULL ? pb__log_recovery_point(partition->log) : partition->recovery_point;
-        int64_t start = partition->log != NULL ? pb__log_start_offset(partition->log) : partition->checkpoint_start;
-        int64_t mark = partition->log != NULL ? partition->high_watermark : partition->recovery_point;
-        const char *topic = partition->topic->name;
-        writing->held[writing->count] = pb__partition_get(partition);
-        writing->points[writing->count] = (struct pb_checkpoint_entry){ topic, partition->index, point };
-        writing->starts[writing->count] = (struct pb_checkpoint_entry){ topic, partition->index, start };
-        writing->marks[writing->count++] = (struct pb_checkpoint_entry){ topic, partition->index, mark };
-    }
+    if (!partition->deleted) collect_locked(writing, partition);
     pthread_mutex_unlock(&partition->lock);
     return 0;
 }
@@ -197,29 +210,63 @@ static int write_clean_mark(struct pb_broker *broker, int32_t dir) {
     return rc < 0 ? rc : pb__file_replace(broker->env, path, text, sizeof text - 1);
 }
 
-static int checkpoint_dir(struct writing *writing, bool clean) {
+/* What the files of one directory shall say. */
+static int gather(struct writing *writing) {
     writing->count = 0;
-    int rc = pb__partition_map_each(&writing->broker->map, collect, writing);
+    writing->starts_wait = false;
+    return pb__partition_map_each(&writing->broker->map, collect, writing);
+}
+
+static void let_go(struct writing *writing) {
+    while (writing->count > 0) pb__partition_put(writing->held[--writing->count]);
+}
+
+static int checkpoint_dir(struct writing *writing, bool clean) {
+    int rc = gather(writing);
     if (rc == 0) rc = write_checkpoint(writing, RECOVERY_POINTS, writing->points);
     if (rc == 0) rc = write_checkpoint(writing, START_OFFSETS, writing->starts);
     if (rc == 0) rc = write_checkpoint(writing, HIGH_WATERMARKS, writing->marks);
     if (rc == 0 && clean) rc = write_clean_mark(writing->broker, writing->dir);
-    for (int32_t i = 0; i < writing->count; i++) pb__partition_put(writing->held[i]);
+    let_go(writing);
     return rc;
 }
 
-int pb__log_dirs_checkpoint(struct pb_broker *broker, bool clean) {
-    struct writing writing = { .broker = broker };
-    int rc = pb__partition_map_each(&broker->map, count_partition, &writing.capacity);
-    if (rc < 0) return rc;
-    size_t count = (size_t)writing.capacity + 1;
-    writing.points = pb__env_alloc(broker->env, 3 * count * sizeof *writing.points);
-    writing.held = pb__env_alloc(broker->env, count * sizeof *writing.held);
-    if (writing.points == NULL || writing.held == NULL) rc = PB_E_NOMEM;
-    writing.starts = writing.points + count;
-    writing.marks = writing.starts + count;
-    for (writing.dir = 0; rc == 0 && writing.dir < broker->part.log_dir_count; writing.dir++) rc = checkpoint_dir(&writing, clean);
-    pb__env_free(broker->env, writing.points);
-    pb__env_free(broker->env, writing.held);
+static int checkpoint_starts(struct writing *writing) {
+    int rc = gather(writing);
+    if (rc == 0 && writing->starts_wait) rc = write_checkpoint(writing, START_OFFSETS, writing->starts);
+    let_go(writing);
     return rc;
 }
+
+static int writing_init(struct writing *writing, struct pb_broker *broker) {
+    *writing = (struct writing){ .broker = broker };
+    int rc = pb__partition_map_each(&broker->map, count_partition, &writing->capacity);
+    if (rc < 0) return rc;
+    size_t count = (size_t)writing->capacity + 1;
+    writing->points = pb__env_alloc(broker->env, 3 * count * sizeof *writing->points);
+    writing->held = pb__env_alloc(broker->env, count * sizeof *writing->held);
+    if (writing->points == NULL || writing->held == NULL) return PB_E_NOMEM;
+    writing->starts = writing->points + count;
+    writing->marks = writing->starts + count;
+    return 0;
+}
+
+/* All directories in turn; a disk that fails costs its own. clean, starts_only: as the two below. */
+static int checkpoint_all(struct pb_broker *broker, const bool *clean, bool starts_only) {
+    struct writing writing;
+    pthread_mutex_lock(&broker->checkpoint_lock);
+    int rc = writing_init(&writing, broker);
+    for (; rc != PB_E_NOMEM && writing.dir < broker->part.log_dir_count; writing.dir++) {
+        if (pb__log_dir_is_offline(&broker->part, writing.dir)) continue;
+        int rc_dir = starts_only ? checkpoint_starts(&writing) : checkpoint_dir(&writing, clean != NULL && clean[writing.dir]);
+        if (rc_dir < 0) pb__log_dir_failed(&broker->part, writing.dir, rc_dir);
+        if (rc == 0) rc = rc_dir;
+    }
+    pb__env_free(broker->env, writing.points);
+    pb__env_free(broker->env, writing.held);
+    pthread_mutex_unlock(&broker->checkpoint_lock);
+    return rc;
+}
+
+int pb__log_dirs_checkpoint(struct pb_broker *broker, const bool *clean) { return checkpoint_all(broker, clean, false); }
+int pb__log_dirs_checkpoint_starts(struct pb_broker *broker) { return checkpoint_all(broker, NULL, true); }

@@ -155,6 +155,17 @@ static int failed(const struct pb_file *file, const char *what, int64_t rc) {
     return rc == -ENOSPC || rc == -EDQUOT ? PB_E_NOSPACE : PB_E_IO;
 }
 
+int pb__file_set_path(struct pb_file *file, const char *path) {
+    char *copy = pb__env_strdup(file->cache->env, path);
+    if (copy == NULL) return PB_E_NOMEM;
+    pthread_mutex_lock(&file->cache->lock);
+    char *old = file->path;
+    file->path = copy;
+    pthread_mutex_unlock(&file->cache->lock);
+    pb__env_free(file->cache->env, old);
+    return 0;
+}
+
 int pb__file_rename(struct pb_file *file, const char *path) {
     const struct pb_env *env = file->cache->env;
     char *copy = pb__env_strdup(env, path);

@@ -28,6 +28,8 @@ int pb__file_pin(struct pb_file *file, int *fd_out);
 void pb__file_unpin(struct pb_file *file);
 /* The path, lent until renamed. */
 const char *pb__file_path(const struct pb_file *file);
+/* The file has another path now, since its directory was renamed. PB_E_NOMEM. */
+int pb__file_set_path(struct pb_file *file, const char *path);
 /* Rename on disk and in the struct; open descriptors stay. 0 or PB_E_IO. */
 int pb__file_rename(struct pb_file *file, const char *path);
 /* Remove from the directory; readers that hold pins go on. 0 or PB_E_IO; a file that is not there is fine. */

@@ -195,6 +195,7 @@ void pb__log_close(struct pb_log *log) {
     pb__epochs_deinit(&log->epochs, log->env);
     pb__env_free(log->env, log->segments);
     pb__env_free(log->env, log->block);
+    pb__doomed_forget(log->env, log->doomed);
     pb__env_free(log->env, log->dir);
     pb__env_free(log->env, log->topic);
     pb__env_free(log->env, log);
@@ -235,7 +236,9 @@ int64_t pb__log_recovery_point(const struct pb_log *log) { return log->synced_of
 int64_t pb__log_size_bytes(const struct pb_log *log) { return log->size_bytes; }
 bool pb__log_has_directory(const struct pb_log *log) { return log->has_dir; }
 bool pb__log_is_failed(const struct pb_log *log) { return log->failed; }
-int64_t pb__log_first_unstable_offset(const struct pb_log *log) { return pb__producers_first_unstable(&log->producers, log->end_offset); }
+int64_t pb__log_first_unstable_offset(const struct pb_log *log) {
+    return pb__max_i64(pb__producers_first_unstable(&log->producers, log->end_offset), log->start_offset);
+}
 
 int32_t pb__log_latest_epoch(const struct pb_log *log) { return log->epochs.count > 0 ? log->epochs.items[log->epochs.count - 1].epoch : -1; }
 

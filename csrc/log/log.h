@@ -30,7 +30,9 @@ struct pb_log_config {
     int64_t producer_id_expiration_ms;                                      /* producer.id.expiration.ms */
     bool preallocate;                                                       /* preallocate */
     bool compacted;                                                         /* cleanup.policy has compact: offsets may be missing */
-    int64_t retention_ms, retention_bytes, local_delete_delay_ms;           /* for the storage work; carried here from the start */
+    int64_t retention_ms, retention_bytes;                                  /* negative: no bound */
+    int64_t file_delete_delay_ms;                                           /* file.delete.delay.ms */
+    bool deletes;                                                           /* cleanup.policy has delete */
 };
 
 struct pb_log_options {
@@ -134,11 +136,11 @@ void pb__log_sync_run(struct pb_log_sync *ticket);
 /* Moves synced_offset on success. On failure the log fails for good (L4) and the error is returned. */
 int pb__log_sync_end(struct pb_log *log, struct pb_log_sync *ticket);
 
-/* Active segments older than segment.ms (counted from the first record's timestamp as Kafka does). Returns 1 when rolled. */
+/* An active segment that had records for segment.ms by the monotonic clock is closed, though nobody appends. 1: rolled. Appends roll by records' time (log_append.c). */
 int pb__log_roll_if_due(struct pb_log *log, int64_t now_ms);
 /* Cut all at and above offset (leader change). A recovery point on disk that lies above it must be lowered by the caller first. */
 int pb__log_truncate(struct pb_log *log, int64_t offset);
-/* Raise the log start (DeleteRecords, retention); segments wholly below are renamed .deleted and removed. */
+/* Raise the log start (DeleteRecords, retention); pb__log_remove_below takes the segments away. PB_E_OFFSET_OUT_OF_RANGE beyond the end. */
 int pb__log_advance_start(struct pb_log *log, int64_t offset);
 
 /* Topic deleted: directory renamed <topic>-<partition>.<uuid hex>-delete, files unlinked on a worker; slices under way go on. The log is closed and freed. */

@@ -24,7 +24,7 @@ static void add_hint(struct pb_log *log, struct pb_segment *segment, int64_t off
     log->hint_next = (log->hint_next + 1) % PB_LOG_HINTS;
 }
 
-static int roll(struct pb_log *log, int64_t now_ms) {
+int pb__log_roll(struct pb_log *log, int64_t now_ms) {
     struct pb_segment *active = pb__log_active(log), *segment;
     if (active != NULL) {
         int rc = pb__log_seal(log, now_ms);                                 /* derived: what could not be written is made anew by who needs it */
@@ -68,7 +68,8 @@ static void note_batch(struct pb_log *log, struct pb_segment *segment, const str
 
 /* As before, so that the next append may succeed; else final. A file that could not be opened was not touched. */
 static int write_failed(struct pb_log *log, struct pb_segment *segment, int rc) {
-    if (rc == PB_E_LIMIT || rc == PB_E_NOENT) return PB_E_IO;
+    if (rc == PB_E_LIMIT) return rc;
+    if (rc == PB_E_NOENT) return PB_E_CORRUPT_FILE;                          /* taken away under a running broker: no disk that failed */
     if (rc != PB_E_NOSPACE) return pb__log_fail(log, PB_E_IO);
     int rc_cut = pb__file_truncate(segment->log, segment->end_pos);
     return rc_cut == 0 || rc_cut == PB_E_NOSPACE ? rc : pb__log_fail(log, PB_E_IO);   /* NOSPACE again: the file was never made */
@@ -141,7 +142,7 @@ static int make_room(struct pb_log *log, struct group *group, const struct pb_ba
     bool is_marker = (batch->attributes & PB_ATTRIBUTE_CONTROL) != 0;       /* ends what those before it began: they come first */
     if (active != NULL && !is_marker && group->count < APPEND_BATCHES_MAX && group->duplicate_count < APPEND_BATCHES_MAX && !is_full(log, active, group, batch)) return 0;
     int rc = active == NULL ? pb__log_make_dir(log) : write_group(log, group);
-    if (rc == 0 && (active == NULL || is_full(log, active, group, batch))) rc = roll(log, now_ms);
+    if (rc == 0 && (active == NULL || is_full(log, active, group, batch))) rc = pb__log_roll(log, now_ms);
     return rc;
 }
 
@@ -194,13 +195,4 @@ int pb__log_append(struct pb_log *log, struct pb_log_append *appends, int32_t co
         }
     }
     return write_group(log, &group);
-}
-
-int pb__log_roll_if_due(struct pb_log *log, int64_t now_ms) {
-    struct pb_segment *active = pb__log_active(log);
-    pb__producers_expire(&log->producers, log->env, now_ms - log->config->producer_id_expiration_ms);
-    if (log->failed || active == NULL || active->end_pos == 0 || active->first_timestamp < 0) return 0;
-    if (now_ms - active->first_timestamp <= log->config->segment_ms_max - log->roll_jitter_ms) return 0;
-    int rc = roll(log, now_ms);
-    return rc < 0 ? rc : 1;
 }

@@ -14,6 +14,7 @@
 #include "base/limits.h"
 #include "log/leader_epoch.h"
 #include "log/log.h"
+#include "log/log_retain.h"
 #include "log/producer_state.h"
 
 enum {
@@ -46,6 +47,7 @@ struct pb_segment {
     int32_t txn_count;                                                      /* entries of .txnindex; 0: there may be no file */
     bool txn_verified;                                                      /* each was compared with its marker, or made by us */
     int32_t bytes_since_entry;
+    int64_t open_since_ns;                                                  /* active: when records were first seen in it, 0: not yet */
     bool txn_dirty;                                                         /* .txnindex has entries that are not synced */
     bool index_renewed;                                                     /* made anew once already */
 };
@@ -72,6 +74,7 @@ struct pb_log {
     struct pb_log_hint hints[PB_LOG_HINTS];
     int32_t hint_next;
     struct pb_index_block *block;
+    struct pb_doomed *doomed;                                               /* removed segments whose files wait to be unlinked */
     int64_t snapshot_offset;                                                /* of the newest producer snapshot, -1: none */
     const _Atomic bool *stop;                                               /* recovery: give up when true; NULL: nobody asks */
     bool has_dir, dir_dirty, epochs_dirty, failed, syncing;
@@ -98,6 +101,8 @@ void pb__log_forget_hints(struct pb_log *log);
 /* Final: no further append (L4). */
 int pb__log_fail(struct pb_log *log, int error);
 int pb__log_seal(struct pb_log *log, int64_t now_ms);
+/* log_append.c: seal the active segment, begin the next one at the end offset. */
+int pb__log_roll(struct pb_log *log, int64_t now_ms);
 int pb__log_write_epochs(struct pb_log *log, bool durable);
 
 /* index.c */

@@ -17,7 +17,7 @@
 
 enum { NAME_DIGITS = 20, NAMES_MAX = 1 << 22, FOREIGN_BATCH_BYTES_MAX = 128 * 1024 * 1024 };
 
-struct listing { const struct pb_env *env; int64_t *bases; int32_t count, capacity; int rc; };
+struct listing { const struct pb_log *log; int64_t *bases; int32_t count, capacity, kept_from; int rc; };
 
 /* 20 digits, then exactly the suffix. */
 bool pb__log_parse_name(const char *name, const char *suffix, int64_t *offset_out) {
@@ -30,10 +30,11 @@ bool pb__log_parse_name(const char *name, const char *suffix, int64_t *offset_ou
 static int add_name(void *context, const char *name, enum pb_file_kind kind) {
     struct listing *listing = context;
     int64_t offset;
+    if (kind == PB_FILE_REGULAR && pb__is_removed_name(name)) pb__log_unlink_removed(listing->log, name);
     if (kind != PB_FILE_REGULAR || !pb__log_parse_name(name, ".log", &offset)) return 0;   /* links, pipes, directories, names of others: left alone */
     if (listing->count == listing->capacity) {
         int32_t capacity = listing->capacity > 0 ? listing->capacity * 2 : 16;
-        int64_t *bases = capacity > NAMES_MAX ? NULL : pb__env_resize(listing->env, listing->bases, (size_t)capacity * sizeof *bases);
+        int64_t *bases = capacity > NAMES_MAX ? NULL : pb__env_resize(listing->log->env, listing->bases, (size_t)capacity * sizeof *bases);
         if (bases == NULL) return listing->rc = PB_E_NOMEM;
         listing->bases = bases;
         listing->capacity = capacity;
@@ -61,13 +62,15 @@ static int add_segment(struct pb_log *log, int64_t base_offset, int64_t next_bas
     return 0;
 }
 
-static int add_segments(struct pb_log *log) {
-    struct listing listing = { .env = log->env };
-    int rc = log->env->dir_walk(log->env->context, log->dir, add_name, &listing);
-    rc = listing.rc < 0 ? listing.rc : rc < 0 ? PB_E_IO : 0;
-    if (listing.count > 1) qsort(listing.bases, (size_t)listing.count, sizeof *listing.bases, by_value);
-    for (int32_t i = 0; rc == 0 && i < listing.count; i++) rc = add_segment(log, listing.bases[i], i + 1 < listing.count ? listing.bases[i + 1] : listing.bases[i]);
-    pb__env_free(log->env, listing.bases);
+/* Segments wholly below start_offset were to be removed when the process ended; which of them are still there says nothing of the rest. */
+static int add_segments(struct pb_log *log, int64_t start_offset, struct listing *listing) {
+    *listing = (struct listing){ .log = log };
+    int rc = log->env->dir_walk(log->env->context, log->dir, add_name, listing);
+    rc = listing->rc < 0 ? listing->rc : rc < 0 ? PB_E_IO : 0;
+    const int64_t *bases = listing->bases;
+    if (listing->count > 1) qsort(listing->bases, (size_t)listing->count, sizeof *bases, by_value);
+    while (listing->kept_from + 1 < listing->count && bases[listing->kept_from + 1] <= start_offset) listing->kept_from++;
+    for (int32_t i = listing->kept_from; rc == 0 && i < listing->count; i++) rc = add_segment(log, bases[i], i + 1 < listing->count ? bases[i + 1] : bases[i]);
     return rc;
 }
 
@@ -334,26 +337,43 @@ static int recover(struct pb_log *log, struct plan *plan) {
     return rc;
 }
 
-static int64_t start_of(struct pb_log *log, const struct pb_log_options *options) {
-    if (options->start_offset <= log->end_offset) return pb__max_i64(options->start_offset, log->segments[0]->base_offset);
-    pb__env_log(log->env, PB_LOG_WARNING, "event=log-start-ignored topic=%s partition=%d start_offset=%lld end_offset=%lld", log->topic, log->partition,
-                (long long)options->start_offset, (long long)log->end_offset);
-    return log->segments[0]->base_offset;
-}
-
-int pb__log_recover(struct pb_log *log, const struct pb_log_options *options) {
+static int recover_from(struct pb_log *log, const struct pb_log_options *options, int64_t start_offset, struct listing *listing) {
     struct plan plan = { .options = options };
-    int rc = add_segments(log);
+    int rc = add_segments(log, start_offset, listing);
     if (rc < 0) return rc;
     if (log->segment_count == 0) return options->recovery_point <= options->start_offset ? 0 : damaged(log, 0, 0, options->recovery_point, "no-segments");
     log->dir_dirty = log->epochs_dirty = !options->clean;                   /* a process that was killed may have left names and bytes that no disk has seen */
     for (int32_t i = 0; i < log->segment_count; i++) log->segments[i]->txn_dirty = !options->clean;
     if ((rc = recover(log, &plan)) < 0) return rc;
     log->end_offset = pb__log_active(log)->end_offset;
-    log->start_offset = start_of(log, options);
-    log->synced_offset = options->clean ? log->end_offset : pb__min_i64(options->recovery_point, log->end_offset);
-    trim_epochs(log);
-    pb__epochs_truncate_start(&log->epochs, log->start_offset);
-    if (log->epochs_dirty && (rc = pb__log_write_epochs(log, false)) < 0) return rc;
-    return pb__snapshots_sweep(log, log->end_offset);
+    log->start_offset = pb__max_i64(start_offset, log->segments[0]->base_offset);
+    return 0;
+}
+
+/* A beginning behind the end was none: all that is there counts. */
+static int recover_anew(struct pb_log *log, const struct pb_log_options *options, struct listing *listing) {
+    pb__env_log(log->env, PB_LOG_WARNING, "event=log-start-ignored topic=%s partition=%d start_offset=%lld end_offset=%lld", log->topic, log->partition,
+                (long long)options->start_offset, (long long)log->end_offset);
+    while (log->segment_count > 0) pb__log_drop_segment(log, log->segment_count - 1);
+    pb__producers_clear(&log->producers);
+    log->epochs.count = 0;
+    log->size_bytes = 0;
+    pb__env_free(log->env, listing->bases);
+    return recover_from(log, options, 0, listing);
+}
+
+int pb__log_recover(struct pb_log *log, const struct pb_log_options *options) {
+    struct listing listing;
+    int rc = recover_from(log, options, options->start_offset, &listing);
+    if (rc == 0 && log->start_offset > log->end_offset) rc = recover_anew(log, options, &listing);
+    if (rc == 0 && log->segment_count > 0) {
+        log->synced_offset = options->clean ? log->end_offset : pb__min_i64(options->recovery_point, log->end_offset);
+        trim_epochs(log);
+        pb__epochs_truncate_start(&log->epochs, log->start_offset);
+        if (log->epochs_dirty) rc = pb__log_write_epochs(log, false);
+        if (rc == 0) rc = pb__snapshots_sweep(log, log->end_offset);
+        for (int32_t i = 0; rc == 0 && i < listing.kept_from; i++) rc = pb__log_unlink_segment(log, listing.bases[i]);
+    }
+    pb__env_free(log->env, listing.bases);
+    return rc;
 }

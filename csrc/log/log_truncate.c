@@ -76,16 +76,6 @@ int pb__log_truncate(struct pb_log *log, int64_t offset) {
     return rc < 0 ? pb__log_fail(log, rc) : 0;
 }
 
-int pb__log_advance_start(struct pb_log *log, int64_t offset) {
-    if (offset > log->end_offset) return PB_E_OFFSET_OUT_OF_RANGE;
-    if (offset <= log->start_offset) return 0;
-    log->start_offset = offset;
-    int rc = 0;
-    while (rc == 0 && log->segment_count > 1 && log->segments[1]->base_offset <= offset) rc = remove_segment(log, 0);
-    pb__epochs_truncate_start(&log->epochs, offset);
-    return rc;
-}
-
 /* ---- deletion of a whole log */
 
 static const char deleted_suffix[] = "-delete";

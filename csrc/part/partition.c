@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "base/err.h"
+#include "part/move.h"
 
 struct pb_partition *pb__partition_get(struct pb_partition *partition) {
     atomic_fetch_add_explicit(&partition->refs, 1, memory_order_relaxed);
@@ -21,13 +22,16 @@ void pb__partition_put(struct pb_partition *partition) {
     if (atomic_fetch_sub_explicit(&partition->refs, 1, memory_order_acq_rel) != 1) return;
     PB_ASSERT(pb__list_is_empty(&partition->fetch_waiters) && pb__list_is_empty(&partition->sync_waiters) && !partition->sync_running);
     struct pb_topic *topic = partition->topic;
+    pb__move_close(partition);
     pb__log_close(partition->log);
     pthread_mutex_destroy(&partition->lock);
     pb__env_free(topic->shared->env, partition);
     pb__topic_put(topic);
 }
 
-bool pb__partition_is_offline(const struct pb_partition *partition) { return partition->offline || (partition->log != NULL && pb__log_is_failed(partition->log)); }
+bool pb__partition_is_offline(const struct pb_partition *partition) {
+    return partition->offline || pb__log_dir_is_offline(partition->topic->shared, partition->log_dir) || (partition->log != NULL && pb__log_is_failed(partition->log));
+}
 
 /* For good, by name; what clients of it read from now on is an error, and the other partitions serve. */
 static int take_offline(struct pb_partition *partition, int error) {
@@ -44,7 +48,7 @@ static int after_read(struct pb_partition *partition, int rc) { return rc == PB_
 
 int pb__partition_open(struct pb_partition *partition) {
     if (PB_UNLIKELY(partition->deleted)) return PB_E_UNKNOWN_PARTITION;
-    if (PB_UNLIKELY(partition->offline)) return PB_E_OFFLINE;
+    if (PB_UNLIKELY(partition->offline) || pb__log_dir_is_offline(partition->topic->shared, partition->log_dir)) return PB_E_OFFLINE;
     if (PB_LIKELY(partition->log != NULL)) return 0;
     struct pb_topic *topic = partition->topic;
     struct pb_part_shared *shared = topic->shared;
@@ -72,6 +76,13 @@ int pb__partition_open(struct pb_partition *partition) {
     return 0;
 }
 
+void pb__partition_note_error(struct pb_partition *partition, int error) {
+    if (PB_LIKELY(error >= 0)) return;
+    /* A log that failed is a disk that failed, whatever else it was told. */
+    bool failed = error == PB_E_IO || (partition->log != NULL && pb__log_is_failed(partition->log));
+    pb__log_dir_failed(partition->topic->shared, partition->log_dir, failed ? PB_E_IO : error);
+}
+
 /* Every fetch that waits looks again; who is no longer waiting takes itself out. */
 static void wake_fetches(struct pb_partition *partition, const struct pb_wake_queue *here) {
     PB_LIST_EACH(node, &partition->fetch_waiters) pb__wake_signal(PB_LIST_ITEM(node, struct pb_waiter, node)->wake, here);
@@ -85,6 +96,7 @@ static int64_t readable_end(const struct pb_partition *partition, enum pb_isolat
 int pb__partition_append(struct pb_partition *partition, struct pb_partition_append *append) {
     pthread_mutex_lock(&partition->lock);
     int rc = pb__partition_open(partition);
+    if (rc == 0 && pb__log_dir_is_full(partition->topic->shared, partition->log_dir)) rc = PB_E_NOSPACE;
     if (rc < 0) {
         for (int32_t i = 0; i < append->count; i++) append->appends[i].error = rc;
         pthread_mutex_unlock(&partition->lock);
@@ -92,7 +104,7 @@ int pb__partition_append(struct pb_partition *partition, struct pb_partition_app
     }
     int64_t end_before = pb__log_end_offset(partition->log);
     rc = pb__log_append(partition->log, append->appends, append->count, partition->leader_epoch, append->now_ms, append->from_client);
-    if (PB_UNLIKELY(rc < 0) && pb__log_is_failed(partition->log)) atomic_fetch_add_explicit(&partition->topic->shared->offline_changes, 1, memory_order_relaxed);
+    pb__partition_note_error(partition, rc);
     int64_t end = pb__log_end_offset(partition->log);
     append->start_offset = pb__log_start_offset(partition->log);
     append->end_offset = end;
@@ -130,7 +142,7 @@ static void sync_work(void *work) {
     struct pb_partition *partition = work;
     struct pb_log_sync ticket;
     pthread_mutex_lock(&partition->lock);
-    while (partition->sync_wanted && !partition->deleted) {
+    while (partition->sync_wanted && !partition->deleted && !partition->sync_held) {
         partition->sync_wanted = false;
         int rc = pb__log_sync_begin(partition->log, &ticket);
         bool ran = rc > 0;
@@ -140,8 +152,8 @@ static void sync_work(void *work) {
             pthread_mutex_lock(&partition->lock);
             atomic_fetch_add_explicit(&partition->topic->shared->stat_syncs, 1, memory_order_relaxed);
             rc = pb__log_sync_end(partition->log, &ticket);
-            if (rc < 0) atomic_fetch_add_explicit(&partition->topic->shared->offline_changes, 1, memory_order_relaxed);
         }
+        pb__partition_note_error(partition, rc);
         satisfy_sync_waiters(partition, rc < 0 ? rc : 0);
         if (ran && !pb__list_is_empty(&partition->sync_waiters)) partition->sync_wanted = true;   /* one ticket may not hold all segments */
     }
@@ -149,6 +161,17 @@ static void sync_work(void *work) {
     if (partition->deleted) pb__partition_delete_log(partition);
     pthread_mutex_unlock(&partition->lock);
     pb__partition_put(partition);
+}
+
+void pb__partition_hold_syncs(struct pb_partition *partition, bool hold) {
+    partition->sync_held = hold;
+    if (hold || partition->sync_running || partition->deleted || pb__list_is_empty(&partition->sync_waiters)) return;
+    const struct pb_env *env = partition->topic->shared->env;
+    partition->sync_running = partition->sync_wanted = true;
+    pb__partition_get(partition);                                           /* put by sync_work */
+    if (env->submit_work(env->context, sync_work, partition) == 0) return;
+    partition->sync_running = false;                                        /* no room among the workers: housekeeping tries again, or the next who waits */
+    atomic_fetch_sub_explicit(&partition->refs, 1, memory_order_relaxed);   /* the caller has one: it is not the last */
 }
 
 int pb__partition_wait_sync(struct pb_partition *partition, struct pb_waiter *waiter, int64_t offset) {
@@ -164,7 +187,7 @@ int pb__partition_wait_sync(struct pb_partition *partition, struct pb_waiter *wa
     waiter->done = false;
     pb__list_push_back(&partition->sync_waiters, &waiter->node);
     partition->sync_wanted = true;
-    bool start = !partition->sync_running;
+    bool start = !partition->sync_running && !partition->sync_held;
     if (start) {
         partition->sync_running = true;
         pb__partition_get(partition);                                       /* put by sync_work */

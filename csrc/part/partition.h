@@ -17,6 +17,7 @@
 #include "base/list.h"
 #include "base/limits.h"
 #include "log/log.h"
+#include "part/log_dir.h"
 #include "part/wake.h"
 
 /* What the data plane must know of a topic to serve it; copied out at look-up. */
@@ -32,11 +33,15 @@ struct pb_part_shared {
     int32_t log_dir_count;
     char **log_dirs;
     bool *log_dir_clean;
+    struct pb_log_dir *dirs;
+    _Atomic int64_t disk_free_bytes_min;                                    /* pybroker.disk.min.free.bytes */
     _Atomic bool sync_before_ack;                                           /* pybroker.flush.policy=group */
     _Atomic bool stop_recovery;                                             /* the broker is asked to stop while logs are checked */
     _Atomic int64_t offline_changes;                                        /* partitions that went off-line, since start */
     _Atomic int64_t stat_syncs;
 };
+
+struct pb_move;
 
 struct pb_topic {
     _Atomic int32_t refs;
@@ -57,10 +62,13 @@ struct pb_partition {
     struct pb_topic *topic;
     struct pb_log *log;                                                     /* NULL: not opened yet */
     int64_t high_watermark;
+    int64_t start_noted;                                                    /* log start that the checkpoint shall say before the log does; 0: none */
     int64_t recovery_point, checkpoint_start;                               /* from the checkpoint files, until the log is open */
     struct pb_list fetch_waiters;                                           /* woken by every append */
     struct pb_list sync_waiters;                                            /* in order of offset, woken when synced */
     bool sync_running, sync_wanted;
+    bool sync_held;                                                         /* no new round begins: the log is about to be exchanged */
+    struct pb_move *move;                                                   /* to another log directory; NULL: none */
     bool offline;                                                           /* its log cannot be opened, or cannot be read */
     _Atomic bool deleted;
 };
@@ -84,6 +92,10 @@ void pb__partition_put(struct pb_partition *partition);
 int pb__partition_open(struct pb_partition *partition);
 /* Whether clients cannot be served: off-line, or its log takes no more. Opens nothing; the lock is held. */
 bool pb__partition_is_offline(const struct pb_partition *partition);
+/* What became of a write to the log: the directory may be full now, or off-line. The lock is held. */
+void pb__partition_note_error(struct pb_partition *partition, int error);
+/* Let no new sync begin, or go on with those that wait. The lock is held. */
+void pb__partition_hold_syncs(struct pb_partition *partition, bool hold);
 /* Remove the files of a deleted partition; lock held, no sync running. */
 void pb__partition_delete_log(struct pb_partition *partition);
 

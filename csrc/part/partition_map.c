@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "base/err.h"
+#include "part/move.h"
 #include "base/hash.h"
 
 enum { CAPACITY_MIN = 64 };
@@ -212,6 +213,7 @@ static void retire(struct pb_partition *partition) {
         waiter->done = true;
         pb__wake_signal(waiter->wake, NULL);
     }
+    pb__move_drop(partition);
     if (!partition->sync_running) pb__partition_delete_log(partition);      /* else the worker does when it is back */
     pthread_mutex_unlock(&partition->lock);
     pb__partition_put(partition);

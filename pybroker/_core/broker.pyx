@@ -8,7 +8,8 @@ def version():
 class PartitionInfo:
     """Offsets and sizes of one partition at one moment."""
 
-    __slots__ = ("start_offset", "end_offset", "high_watermark", "last_stable_offset", "synced_offset", "size_bytes", "index", "leader_epoch", "log_dir", "offline")
+    __slots__ = ("start_offset", "end_offset", "high_watermark", "last_stable_offset", "synced_offset", "size_bytes", "index", "leader_epoch", "log_dir", "offline",
+                 "future_dir", "future_size_bytes", "future_lag")
 
     def __init__(self, *values):
         for name, value in zip(self.__slots__, values, strict=True):
@@ -215,7 +216,61 @@ cdef class Core:
             rc = pb.pb_broker_partition(self.broker, id_bytes, partition, &info)
         check(rc, f"partition {partition}")
         return PartitionInfo(info.start_offset, info.end_offset, info.high_watermark, info.last_stable_offset, info.synced_offset, info.size_bytes, info.index,
-                             info.leader_epoch, info.log_dir, bool(info.offline))
+                             info.leader_epoch, info.log_dir, bool(info.offline), info.future_dir, info.future_size_bytes, info.future_lag)
+
+    def keep(self, int work):
+        """One round of housekeeping; see core.pyi."""
+        cdef int rc
+        self.need_broker()
+        with nogil:
+            rc = pb.pb_broker_keep(self.broker, work)
+        check(rc if rc < 0 else 0, "housekeeping")
+        return rc
+
+    def delete_records(self, items):
+        self.need_broker()
+        return delete_records_of(self.broker, items)
+
+    def segments(self, bytes topic_id, int partition):
+        self.need_broker()
+        return segments_of(self.broker, topic_id, partition)
+
+    def delete_segments(self, bytes topic_id, int partition, base_offsets):
+        self.need_broker()
+        delete_segments_of(self.broker, topic_id, partition, base_offsets)
+
+    def move_begin(self, bytes topic_id, int partition, int place):
+        cdef const uint8_t* id_bytes = topic_id
+        cdef int rc
+        self.need_broker()
+        with nogil:
+            rc = pb.pb_broker_move_begin(self.broker, id_bytes, partition, place)
+        check(rc, f"partition {partition}")
+
+    def move_step(self, bytes topic_id, int partition, int64_t bytes_max):
+        cdef const uint8_t* id_bytes = topic_id
+        cdef int64_t copied
+        cdef int rc
+        self.need_broker()
+        with nogil:
+            rc = pb.pb_broker_move_step(self.broker, id_bytes, partition, bytes_max, &copied)
+        check(rc, f"partition {partition}")
+        return rc > 0, copied
+
+    def move_cancel(self, bytes topic_id, int partition):
+        cdef const uint8_t* id_bytes = topic_id
+        cdef int rc
+        self.need_broker()
+        with nogil:
+            rc = pb.pb_broker_move_cancel(self.broker, id_bytes, partition)
+        check(rc, f"partition {partition}")
+
+    def log_dir(self, int place):
+        cdef int state
+        cdef int64_t free_bytes
+        self.need_broker()
+        check(pb.pb_broker_log_dir(self.broker, place, &state, &free_bytes), f"log directory {place}")
+        return state, free_bytes
 
     cdef int make_loops(self) except -1:
         cdef int i

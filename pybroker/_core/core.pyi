@@ -43,6 +43,9 @@ class Request:
 Record = tuple[int, int, bytes | None, bytes | None, int, int, int]
 """Offset, timestamp (ms), key, value; then of its batch: producer id (-1: none), producer epoch, attributes."""
 
+SegmentFacts = tuple[int, int, int, int, bool]
+"""Base offset, end offset, bytes, largest timestamp (ms; the file's time when the records have none, -1: none), active."""
+
 class PartitionInfo:
     """Offsets and sizes of one partition at one moment."""
 
@@ -55,6 +58,11 @@ class PartitionInfo:
     leader_epoch: int
     log_dir: int
     offline: bool
+    future_dir: int
+    """Log directory it is moving to, -1: none."""
+    future_size_bytes: int
+    future_lag: int
+    """Offsets that are not there yet."""
 
 class Core:
     """Owns the broker in C, its loops, workers and logs."""
@@ -142,6 +150,27 @@ class Core:
         May be called twice. Blocks (call it from a thread to keep asyncio alive: it is safe there)."""
     def abort(self) -> None:
         """Stop without syncing or marking, as if killed: for tests."""
+    def keep(self, work: int) -> int:
+        """One round of housekeeping: 1 look at free space, 2 unlink removed files that are due and close idle segments, 4 retention; sums of these. Returns 4 when retention waits
+        for the wall clock to settle, else 0. One thread at a time, any. Raises CoreError, MemoryError."""
+    def delete_records(self, items: Sequence[tuple[bytes, int, int]]) -> list[tuple[CoreError | None, int]]:
+        """Move log starts up, durably: (topic id, partition, first offset that stays or -1 for the high watermark) to (error or None, log start or -1), in order.
+        256 at most. Any thread."""
+    def segments(self, topic_id: bytes, partition: int) -> list[SegmentFacts]:
+        """Segments of a partition, the oldest first: what a retention policy decides by. Any thread; locks the partition for a few at a time. Raises CoreError."""
+    def delete_segments(self, topic_id: bytes, partition: int, base_offsets: Sequence[int]) -> None:
+        """What a retention policy decided: remove the segments with these base offsets. They must be the oldest ones, in order, without a gap, and not the active one; otherwise,
+        or when they are no longer what ``segments`` told, CoreError (PB_E_INVALID_ARGUMENT) is raised and nothing is removed. Durable when it returns. Any thread."""
+    def move_begin(self, topic_id: bytes, partition: int, place: int) -> None:
+        """Have a partition move to another log directory, by ``move_step``. Raises CoreError: PB_E_EXISTS it lies there, and a move to elsewhere has ended; PB_E_OFFLINE; PB_E_AGAIN
+        a move to elsewhere is just ending. Any thread."""
+    def move_step(self, topic_id: bytes, partition: int, bytes_max: int) -> tuple[bool, int]:
+        """Copy about ``bytes_max``: whether there is more to do, and the bytes that went over. (False, n): the partition has moved, durably. Raises CoreError: PB_E_NOENT
+        it does not move; others have ended the move, and the partition is where it was. One thread at a time, any."""
+    def move_cancel(self, topic_id: bytes, partition: int) -> None:
+        """End a move, if there is one. Any thread."""
+    def log_dir(self, place: int) -> tuple[int, int]:
+        """State of a log directory (0 good, 1 full: no writes, 2 off-line until the next start) and its free bytes as last looked at."""
     def checkpoint(self) -> None:
         """Write recovery points and log start offsets of every log directory now (on the calling thread)."""
     def stats(self) -> dict[str, int]:

@@ -78,6 +78,9 @@ cdef extern from "pb.h" nogil:
         int32_t leader_epoch
         int32_t log_dir
         int32_t offline
+        int32_t future_dir
+        int64_t future_size_bytes
+        int64_t future_lag
 
     cdef struct pb_mail_view:
         int16_t api_key
@@ -113,6 +116,29 @@ cdef extern from "pb.h" nogil:
     int pb_broker_stats(pb_broker* broker, int64_t* out)
     int pb_broker_close_logs(pb_broker* broker)
     int pb_broker_checkpoint(pb_broker* broker)
+
+    cdef enum:
+        PB_DELETE_RECORDS_MAX
+    cdef struct pb_delete_records:
+        uint8_t topic_id[16]
+        int32_t partition
+        int64_t offset
+        int error
+        int64_t start_offset
+    cdef struct pb_segment_info:
+        int64_t base_offset
+        int64_t end_offset
+        int64_t size_bytes
+        int64_t timestamp_ms
+        bint active
+    int pb_broker_move_begin(pb_broker* broker, const uint8_t* topic_id, int32_t partition, int32_t log_dir)
+    int pb_broker_move_step(pb_broker* broker, const uint8_t* topic_id, int32_t partition, int64_t bytes_max, int64_t* copied_out)
+    int pb_broker_move_cancel(pb_broker* broker, const uint8_t* topic_id, int32_t partition)
+    int pb_broker_keep(pb_broker* broker, int work)
+    int pb_broker_log_dir(pb_broker* broker, int32_t dir, int* state_out, int64_t* free_bytes_out)
+    int pb_broker_delete_records(pb_broker* broker, pb_delete_records* items, int32_t count)
+    int pb_broker_segments(pb_broker* broker, const uint8_t* topic_id, int32_t partition, int64_t from_offset, pb_segment_info* out, int32_t capacity)
+    int pb_broker_delete_segments(pb_broker* broker, const uint8_t* topic_id, int32_t partition, const int64_t* bases, int32_t count)
 
     int pb_loop_new(pb_broker* broker, int32_t index, const pb_loop_ops* ops, pb_loop** loop_out)
     int pb_loop_listen(pb_loop* loop, int fd, int32_t listener, bint asks_login)

@@ -97,6 +97,20 @@ class PartitionFacts(Protocol):
     def log_dir(self) -> int: ...
     @property
     def offline(self) -> bool: ...
+    @property
+    def future_dir(self) -> int:
+        """Where it is moving to, -1: nowhere."""
+    @property
+    def future_size_bytes(self) -> int: ...
+    @property
+    def future_lag(self) -> int: ...
+
+
+class CodedError(Protocol):
+    """An error of the data plane."""
+
+    @property
+    def code(self) -> int: ...
 
 
 class LogDir(NamedTuple):
@@ -105,6 +119,7 @@ class LogDir(NamedTuple):
     path: str
     total_bytes: int
     usable_bytes: int
+    offline: bool = False
 
 
 class Broker(Protocol):
@@ -136,6 +151,12 @@ class Broker(Protocol):
 
     def partitions(self, topic_id: bytes) -> Sequence[PartitionFacts]:
         """The partitions of a topic in order of index."""
+
+    async def delete_records(self, items: Sequence[tuple[bytes, int, int]]) -> Sequence[tuple[CodedError | None, int]]:
+        """Move log starts up: (topic id, partition, first offset that stays, -1: the high watermark) to (error or None, log start), in order."""
+
+    async def move_partition(self, topic_id: bytes, partition: int, place: int) -> None:
+        """Begin the move of a partition to the log directory ``place``. Raises KafkaError."""
 
     def describe_loggers(self) -> Sequence[ConfigFacts]:
         """Level of each logger."""

@@ -17,10 +17,17 @@ REQUEST = DescribeLogDirsRequest
 
 
 def handle(broker: Broker, request: DescribeLogDirsRequest, caller: Caller) -> DescribeLogDirsResponse:
-    """Each log directory with the partitions asked for that lie in it; null asks for all."""
+    """Each log directory with the partitions asked for that lie in it; null asks for all. One that is off-line has an error in place of partitions."""
+    places = broker.log_dirs()
     results = [
-        DescribeLogDirsResult(error_code=0, log_dir=place.path, topics=[], total_bytes=place.total_bytes, usable_bytes=place.usable_bytes)
-        for place in broker.log_dirs()
+        DescribeLogDirsResult(
+            error_code=errors.KafkaStorageError.code if place.offline else 0,
+            log_dir=place.path,
+            topics=[],
+            total_bytes=place.total_bytes,
+            usable_bytes=place.usable_bytes,
+        )
+        for place in places
     ]
     for topic, wanted in _wanted(broker, request):
         rows: dict[int, list[DescribeLogDirsPartition]] = {}
@@ -28,6 +35,11 @@ def handle(broker: Broker, request: DescribeLogDirsRequest, caller: Caller) -> D
             if (wanted is None or index in wanted) and not part.offline:    # a log that is off-line is in no list, as the Java broker has it
                 row = DescribeLogDirsPartition(partition_index=index, partition_size=part.size_bytes, offset_lag=0, is_future_key=False)
                 rows.setdefault(part.log_dir, []).append(row)
+                if part.future_dir >= 0:
+                    future = DescribeLogDirsPartition(
+                        partition_index=index, partition_size=part.future_size_bytes, offset_lag=part.future_lag, is_future_key=True
+                    )
+                    rows.setdefault(part.future_dir, []).append(future)
         for log_dir, partitions in rows.items():
             results[log_dir].topics.append(DescribeLogDirsTopic(name=topic.name, partitions=partitions))
     return DescribeLogDirsResponse(results=results)

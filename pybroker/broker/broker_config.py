@@ -357,6 +357,7 @@ class BrokerConfig:
             "preallocate": int(self.topic_value("preallocate", own) is True),
             "producer_id_expiration_ms": self.integer("producer.id.expiration.ms"),
             "file_delete_delay_ms": number("file.delete.delay.ms", own),
+            "cleanup_delete": int("delete" in policy),
         }
 
     def core_settings(self) -> dict[str, int]:
@@ -373,6 +374,8 @@ class BrokerConfig:
             "receive_buffer_bytes": self.integer("socket.receive.buffer.bytes"),
             "flush_policy": int(self.text("pybroker.flush.policy") == "group"),
             "producer_id_expiration_ms": self.integer("producer.id.expiration.ms"),
+            "disk_free_bytes_min": self.integer("pybroker.disk.min.free.bytes"),
+            "clock_settle_ms": self.integer("pybroker.clock.settle.ms"),
         }
 
     # ---- describing

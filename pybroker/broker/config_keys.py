@@ -174,17 +174,17 @@ log.message.timestamp.type|s|CreateTime|{CreateTime,LogAppendTime}|m|c|+|Whether
 log.preallocate|b|false||m|c|-|Allocate a segment file in full when it is made.
 log.remote.copy.lag.bytes|l|-1|-1..|m|c|-|Bytes that may wait for their copy to remote storage.
 log.remote.copy.lag.ms|l|0|-1..|m|c|-|Time that segments may wait for their copy to remote storage.
-log.retention.bytes|l|-1||h|c|-|Bytes of a partition that are kept; -1 is no limit.
-log.retention.check.interval.ms|l|300000|1..|m|r|-|Time between searches for segments that are too old or too many.
-log.retention.hours|i|168||h|r|-|Hours a record is kept where log.retention.minutes and log.retention.ms are not set.
-log.retention.minutes|i|~||h|r|-|Minutes a record is kept where log.retention.ms is not set.
-log.retention.ms|l|~||h|c|-|Time a record is kept; -1 is for ever.
+log.retention.bytes|l|-1||h|c|+|Bytes of a partition that are kept; -1 is no limit.
+log.retention.check.interval.ms|l|300000|1..|m|r|+|Time between searches for segments that are too old or too many.
+log.retention.hours|i|168||h|r|+|Hours a record is kept where log.retention.minutes and log.retention.ms are not set.
+log.retention.minutes|i|~||h|r|+|Minutes a record is kept where log.retention.ms is not set.
+log.retention.ms|l|~||h|c|+|Time a record is kept; -1 is for ever.
 log.roll.hours|i|168|1..|h|r|+|Hours until a segment is closed although it is not full, where log.roll.ms is not set.
 log.roll.jitter.hours|i|0|0..|h|r|+|Hours taken off the roll time at random, where log.roll.jitter.ms is not set.
 log.roll.jitter.ms|l|~||h|c|+|Time taken off the roll time at random, so that segments do not roll together.
 log.roll.ms|l|~||h|c|+|Time until a segment is closed although it is not full.
 log.segment.bytes|i|1073741824|1024..|h|c|+|Largest size of a segment file.
-log.segment.delete.delay.ms|l|60000|0..|h|c|-|Time between the deletion of a file from the log and from the disk.
+log.segment.delete.delay.ms|l|60000|0..|h|c|+|Time between the deletion of a file from the log and from the disk.
 max.connection.creation.rate|i|2147483647|0..|m|c|-|New connections per second on this broker.
 max.connections|i|16000|0..|m|c|+|Most connections at a time; more are closed at once.
 max.connections.per.ip|i|16000|0..|m|c|+|Most connections at a time from one address.
@@ -230,14 +230,18 @@ pybroker.allow.open.listeners|b|false||h|r|+|Let listeners without authenticatio
 pybroker.auto.create.topics.burst|i|1000|1..|l|c|+|Topics that may be created by auto.create.topics.enable at once.
 pybroker.auto.create.topics.max|i|10000|0..|m|c|+|Topics on this broker beyond which auto.create.topics.enable creates no more.
 pybroker.auto.create.topics.rate|i|100|0..|l|c|+|Topics per second that auto.create.topics.enable creates after a burst.
+pybroker.clock.settle.ms|l|60000|0..|l|c|+|After the wall clock was set, retention waits this long for it to be set back.
+pybroker.disk.min.free.bytes|l|67108864|0..|m|c|+|Free space of a log directory below which its partitions take no more records; they do again when there is more.
 pybroker.flush.policy|s|group|{group,os}|h|c|+|When acks=all is answered: group, after the data are synced to disk, or os, after they are in the page cache.
 pybroker.group.members.max|i|10000|1..|m|c|+|Most members of one group, whatever its protocol and group.max.size say.
 pybroker.group.metadata.bytes.max|l|8388608|1024..|m|c|+|Bytes that all members of a classic group may say to their assignors together.
 pybroker.groups.max|i|100000|1..|m|c|+|Most groups of this broker; one more is told that its coordinator is not available.
+pybroker.log.dir.move.max.bytes.per.second|l|67108864|1..|m|c|+|Most bytes per second copied by moves between log directories (AlterReplicaLogDirs).
 pybroker.log.format|s|kv|{kv,json}|l|r|+|Form of the log lines on standard error: key=value or JSON.
 pybroker.log.level|s|info|{debug,info,warning,error}|l|c|+|Least important log lines that are written.
 pybroker.max.open.segments|i|2000|16..|m|r|+|Files of logs held open at a time.
 pybroker.max.partitions|i|200000|1..|m|c|+|Most partitions on this broker.
+pybroker.retention.first.check.ms|l|30000|0..|l|r|+|Time from the start to the first search for old segments; log.retention.check.interval.ms where that is shorter.
 pybroker.segment.bytes.min|i|1048576|1024..|l|r|+|Smallest segment size that may be set. Lower it for tests of retention.
 queued.max.request.bytes|l|-1||m|r|-|Bytes of waiting requests; -1 is no limit. Memory is bounded per connection and in all here.
 queued.max.requests|i|500|1..|h|r|-|Waiting requests of the data plane. Connections have a fixed number in flight here.
@@ -398,7 +402,7 @@ compression.type|s|producer|{uncompressed,zstd,lz4,snappy,gzip,producer}|m|t|+|c
 compression.zstd.level|i|3|-131072..22|m|t|+|compression.zstd.level|Level used when the broker itself compresses with zstd.
 delete.retention.ms|l|86400000|0..|m|t|-|log.cleaner.delete.retention.ms|Time that delete markers of a compacted topic are kept.
 errors.deadletterqueue.group.enable|b|false||m|t|-||Let share groups use this topic for dead letters.
-file.delete.delay.ms|l|60000|0..|m|t|-|log.segment.delete.delay.ms|Time between the deletion of a file from the log and from the disk.
+file.delete.delay.ms|l|60000|0..|m|t|+|log.segment.delete.delay.ms|Time between the deletion of a file from the log and from the disk.
 flush.messages|l|9223372036854775807|1..|m|t|+|log.flush.interval.messages|Sync a partition after this many records, besides pybroker.flush.policy.
 flush.ms|l|9223372036854775807|0..|m|t|-|log.flush.interval.ms log.flush.scheduler.interval.ms|Sync a partition after this time, besides pybroker.flush.policy.
 follower.replication.throttled.replicas|L||throttle|m|t|-||Replicas whose fetching is throttled: partition:broker, or * for all.
@@ -421,8 +425,8 @@ remote.copy.lag.ms|l|0|-1..|m|t|-|log.remote.copy.lag.ms|Time that segments may 
 remote.log.copy.disable|b|false||m|t|-||Stop copying this topic to remote storage.
 remote.log.delete.on.disable|b|false||m|t|-||Delete the remote copy when remote storage is turned off.
 remote.storage.enable|b|false||m|t|-||Tier segments of this topic to remote storage.
-retention.bytes|l|-1||m|t|-|log.retention.bytes|Bytes of a partition that are kept; -1 is no limit.
-retention.ms|l|604800000|-1..|m|t|-|log.retention.ms log.retention.minutes log.retention.hours|Time a record is kept; -1 is for ever.
+retention.bytes|l|-1||m|t|+|log.retention.bytes|Bytes of a partition that are kept; -1 is no limit.
+retention.ms|l|604800000|-1..|m|t|+|log.retention.ms log.retention.minutes log.retention.hours|Time a record is kept; -1 is for ever.
 segment.bytes|i|1073741824|1024..|m|t|+|log.segment.bytes|Largest size of a segment file.
 segment.index.bytes|i|10485760|4..|m|t|+|log.index.size.max.bytes|Largest size of an index file; a full one rolls the segment.
 segment.jitter.ms|l|0|0..|m|t|+|log.roll.jitter.ms log.roll.jitter.hours|Time taken off the roll time at random, so that segments do not roll together.

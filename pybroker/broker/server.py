@@ -19,9 +19,12 @@ from pybroker.broker.broker_config import LOGGER_KEY, SOURCE_LOGGER, BrokerConfi
 from pybroker.broker.config import ConfigError, Setting
 from pybroker.broker.directories import METADATA_FILE, DirectoryError
 from pybroker.broker.dispatcher import Dispatcher
+from pybroker.broker.housekeeper import Housekeeper
 from pybroker.broker.listeners import Listener
 from pybroker.broker.loop import asyncio
+from pybroker.broker.mover import Mover
 from pybroker.broker.own_log import OwnLog
+from pybroker.broker.places import Unfinished, finish_moves
 from pybroker.metadata.answers import MetadataAnswers
 from pybroker.metadata.config_changes import DELETE, SET, ConfigChange
 from pybroker.metadata.controller import Controller, NewTopic
@@ -66,6 +69,8 @@ class Server:
         self._offline_changes = 0
         self._recovering = False
         self.bound: list[Listener] = []
+        self._offline: frozenset[int] = frozenset()
+        self._dir_ids: list[str] = []
         self._core_class = core_class
         self._core_error = core_error
         self._core: Core
@@ -110,17 +115,20 @@ class Server:
         undo.append(self._core.abort)
         self._core.configure(**self.config.core_settings())
         identities = self._open_metadata(paths, undo)
+        self._dir_ids = [identity.directory_id for identity in identities]
         self.controller = Controller(
             store=self._store,
             image=self._store.load(),
             data_plane=self._core,
             configs=self.config,
             node_id=self.node_id,
-            log_dirs=[identity.directory_id for identity in identities],
+            log_dirs=self._dir_ids,
             run=self._in_writer,
             on_broker_config=self._on_broker_config,
         )
-        self._check_places(paths, [identity.directory_id for identity in identities])
+        moved, unfinished = finish_moves(paths, self._dir_ids, self.controller.image)
+        self.controller.note_moves(moved)
+        self._check_places(paths, self._dir_ids)
         if not clean:
             log.info("the last stop was not clean; logs are checked")
             self.controller.begin_epochs()
@@ -133,6 +141,10 @@ class Server:
         self._own_log = OwnLog(self._core, self._core_error, self._flusher)
         self._dispatcher = Dispatcher(self, self._core, on_appended=self._own_log.settle, on_gone=self._on_gone)
         self._dispatcher.start()
+        self._housekeeper = Housekeeper(self._core, self.config, len(paths), self._on_offline)
+        self._housekeeper.start()
+        self._mover = Mover(self._core, self._core_error, self.config, self.controller.partition_moved)
+        self._resuming = asyncio.get_running_loop().create_task(self._resume_moves(unfinished))
         self._schedule_checkpoint()
         if OFFSETS_TOPIC in self.controller.image.by_name:
             asyncio.get_running_loop().call_soon(lambda: self.groups)   # read on, once clients are served
@@ -229,10 +241,17 @@ class Server:
         await self._dispatcher.stop(STOP_WAIT_S)
         if self._groups is not None:
             self._groups.stop()
+        await self._housekeeper.stop()
+        await asyncio.wait([self._resuming])
+        await self._mover.stop()
         if self._ticking:
             await asyncio.wait([self._ticking])
         try:
             await loop.run_in_executor(self._flusher, self._core.stop)
+        except self._core_error as error:
+            if error.name != "PB_E_OFFLINE":
+                raise
+            log.warning("logs that are off-line were left as they are; their directories are checked at the next start")
         finally:
             try:
                 await self.controller.close()
@@ -278,6 +297,9 @@ class Server:
             self.controller.broker_config_changed(changed)
         log.info("config read again", extra={"changed": len(changed)})
 
+    def _on_offline(self, places: frozenset[int]) -> None:
+        self._offline = places
+
     def _on_gone(self, connection_id: int) -> None:
         if self._groups is not None:
             self._groups.on_gone(connection_id)
@@ -310,7 +332,8 @@ class Server:
             self._groups.topics_deleted(names)
 
     def log_dirs(self) -> list[LogDir]:
-        return [LogDir(path, *_space(path)) for path in self.config.log_dirs]
+        offline = self._offline
+        return [LogDir(path, -1, -1, True) if place in offline else LogDir(path, *_space(path)) for place, path in enumerate(self.config.log_dirs)]
 
     @property
     def answers(self) -> MetadataAnswers:
@@ -324,6 +347,19 @@ class Server:
     def partitions(self, topic_id: bytes) -> Sequence[PartitionFacts]:
         topic = self.controller.image.by_id[topic_id]
         return [self._core.partition(topic_id, part.number) for part in topic.partitions]
+
+    async def delete_records(self, items: Sequence[tuple[bytes, int, int]]) -> "list[tuple[CoreError | None, int]]":
+        return await self._housekeeper.delete_records(items)
+
+    async def move_partition(self, topic_id: bytes, partition: int, place: int) -> None:
+        await self._mover.move(topic_id, partition, place)
+
+    async def _resume_moves(self, unfinished: Sequence[Unfinished]) -> None:
+        for move in unfinished:
+            try:
+                await self._mover.move(*move)
+            except errors.KafkaError as error:
+                log.warning("a move between log directories does not go on", extra={"partition": move.partition, "error": str(error)})
 
     def alter_loggers(self, changes: Sequence[ConfigChange], *, validate_only: bool) -> None:
         known = logs.levels()

@@ -22,6 +22,7 @@ from pybroker.metadata.records import (
     AddPartitions,
     Change,
     ForgetRemoved,
+    MovePartition,
     Partition,
     PutConfig,
     PutProducerIds,
@@ -330,6 +331,19 @@ class Controller:
             log.error("files of a deleted topic are still there; the next start removes them", extra={"topic_id": topic_id.hex(), "error": str(error)})
         else:
             self._moved_away.add(topic_id)
+
+    def note_moves(self, moves: Sequence[MovePartition]) -> None:
+        """Partitions that were found in another log directory. Before announce_all."""
+        if moves:
+            self._commit_now(moves)
+
+    async def partition_moved(self, topic_id: bytes, partition: int, place: int) -> None:
+        """The partition lies in the log directory ``place`` now. Raises StoreError."""
+        async with self._lock:
+            log_dir = next(name for name, number in self._log_dirs.items() if number == place)
+            if topic_id in self.image.by_id:
+                self.image = await self._commit([MovePartition(topic_id, partition, log_dir)])
+                self._places = None
 
     async def create_partitions(self, wishes: Sequence[Growth], *, validate_only: bool = False) -> list[TopicOutcome]:
         """Add partitions; one outcome per wish, in order. Names must differ. Raises PolicyViolation as create_topics."""

@@ -12,6 +12,7 @@ from pybroker.metadata.records import (
     AddPartitions,
     Change,
     ForgetRemoved,
+    MovePartition,
     PutConfig,
     PutProducerIds,
     PutTopic,
@@ -98,6 +99,10 @@ class Image:
                 self._put_config(kind, name, key, value, base)
             case PutProducerIds(next_id):
                 self.next_producer_id = next_id
+            case MovePartition(topic_id, number, log_dir):
+                topic = self.by_id[topic_id]
+                parts = tuple(part._replace(log_dir=log_dir, epoch=part.epoch + 1) if part.number == number else part for part in topic.partitions)
+                self._put(topic._replace(partitions=parts), base)
             case RaiseLeaderEpochs(leader):
                 self._raise_epochs(leader, base)
 

@@ -75,10 +75,18 @@ class PutProducerIds(NamedTuple):
     next_id: int
 
 
+class MovePartition(NamedTuple):
+    """A partition lies in another log directory now."""
+
+    topic_id: bytes
+    number: int
+    log_dir: str
+
+
 class RaiseLeaderEpochs(NamedTuple):
     """Every partition led by ``leader`` begins a new leader epoch: what it had not synced may be gone."""
 
     leader: int
 
 
-Change = PutTopic | AddPartitions | RemoveTopic | ForgetRemoved | PutConfig | PutProducerIds | RaiseLeaderEpochs
+Change = PutTopic | AddPartitions | RemoveTopic | ForgetRemoved | PutConfig | PutProducerIds | MovePartition | RaiseLeaderEpochs

@@ -16,6 +16,7 @@ from pybroker.metadata.records import (
     AddPartitions,
     Change,
     ForgetRemoved,
+    MovePartition,
     Partition,
     PutConfig,
     PutProducerIds,
@@ -208,6 +209,8 @@ class SqliteStore:
                 db.execute("INSERT OR REPLACE INTO configs VALUES (?, ?, ?, ?)", (kind, name, key, value))
             case PutProducerIds(next_id):
                 db.execute("UPDATE meta SET value = ? WHERE key = 'next_producer_id'", (next_id,))
+            case MovePartition(topic_id, index, log_dir):
+                db.execute("UPDATE partitions SET log_dir = ?, epoch = epoch + 1 WHERE topic = ? AND idx = ?", (log_dir, self._number(db, topic_id), index))
             case RaiseLeaderEpochs(leader):
                 db.execute("UPDATE partitions SET leader_epoch = leader_epoch + 1, epoch = epoch + 1 WHERE leader = ?", (leader,))
 

@@ -29,6 +29,9 @@ TEST_CONFIG: Final[Mapping[str, str]] = {
     "listeners": "PLAINTEXT://127.0.0.1:0",
     # Kafka's own durability: the fixture's default, so that thousands of small topics do not wait for the disk.
     "pybroker.flush.policy": "os",
+    # Records of tests carry a fixed time, which is long ago: retention comes to those tests only that ask for it.
+    "log.retention.check.interval.ms": "86400000",
+    "pybroker.retention.first.check.ms": "86400000",
 }
 
 

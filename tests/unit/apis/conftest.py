@@ -26,6 +26,9 @@ class Part:
     size_bytes: int
     log_dir: int
     offline: bool = False
+    future_dir: int = -1
+    future_size_bytes: int = 0
+    future_lag: int = 0
 
 
 class Plane:

@@ -103,6 +103,12 @@ class FakeCore:
         self.calls.append("abort")
         os.close(self.mailbox_fd)
 
+    def keep(self, work: int) -> int:
+        return 0
+
+    def log_dir(self, place: int) -> tuple[int, int]:
+        return 0, 1 << 30
+
     def checkpoint(self) -> None:
         self.calls.append("checkpoint")
 
