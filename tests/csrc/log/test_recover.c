@@ -261,9 +261,9 @@ TEST(leader_epochs_outlive_a_power_cut) {
     bench_end(&bench);
 }
 
-/* F08: whatever else lies in the directory. */
+/* Whatever else lies in the directory. */
 TEST(what_is_not_ours_is_not_touched) {
-    static const char *const names[] = { "notes.txt", "00000000000000000050.log.deleted", "00000000000000000007.lo", "7.log", "000000000000000000000.log", "00000000000000000050.logs",
+    static const char *const names[] = { "notes.txt", "00000000000000000050.deleted", "00000000000000000007.lo", "7.log", "000000000000000000000.log", "00000000000000000050.logs",
                                          "99999999999999999999.log", "0000000000000000005O.log", ".log", "00000000000000000050.txnindex.bak" };
     struct bench bench;
     bench_init(&bench);
