@@ -154,6 +154,9 @@ class Shard:
             if classic is not None:
                 self.consumer.check(request, version)       # a request that is refused moves nothing
                 self._upgrade(classic, turn)
+        elif request.group_id not in self.consumer.groups and self._exists(request.group_id):
+            self.consumer.check(request, version)
+            raise errors.GroupIdNotFound(f"Group {request.group_id} is not a consumer group.")
         answer = self.consumer.heartbeat(request, version, client_id, client_host, turn)
         self._take_back(turn)
         return answer

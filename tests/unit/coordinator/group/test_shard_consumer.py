@@ -132,6 +132,15 @@ def test_the_last_member_of_the_new_protocol_gives_the_group_back() -> None:
     assert list(shard.classic.groups["g"].members) == [asked.member_id] and "g" not in shard.consumer.groups
 
 
+def test_a_classic_group_has_no_members_of_the_new_protocol() -> None:
+    half = Half()
+    classic_group(half)
+    for epoch in (3, -1):
+        with pytest.raises(errors.GroupIdNotFound) as refused:
+            half.beat("new", epoch)
+        assert refused.value.message == "Group g is not a consumer group."
+
+
 def test_an_empty_group_is_either() -> None:
     half = Half()
     half.beat("new", 0)
