@@ -172,10 +172,17 @@ class Groups:
             classic_members_max=classic.members_max,
             classic_session_min_ms=classic.session_ms_min,
             classic_session_max_ms=classic.session_ms_max,
-            assignors={name: ASSIGNORS[name] for name in self._config.entries("group.consumer.assignors") if name in ASSIGNORS},
+            assignors=self._read_assignors(),
             may_upgrade=policy in ("UPGRADE", "BIDIRECTIONAL"),
             may_downgrade=policy in ("DOWNGRADE", "BIDIRECTIONAL"),
         )
+
+    def _read_assignors(self) -> Mapping[str, Assignor]:
+        """Those that the config names, in its order; one that there is not is left out, and all of ours stand in for none."""
+        names = self._config.entries("group.consumer.assignors")
+        if unknown := [name for name in names if name not in ASSIGNORS]:
+            log.warning("assignors are not known", extra={"names": ",".join(unknown), "known": ",".join(ASSIGNORS)})
+        return {name: ASSIGNORS[name] for name in names if name in ASSIGNORS} or ASSIGNORS
 
     def config_changed(self) -> None:
         """Some config of the broker is another one now."""

@@ -56,8 +56,7 @@ def _alike(members: Mapping[str, Subscriber], topics: Sequence[bytes], counts: M
     free = {topic_id: bytearray(b"\1") * counts[topic_id] for topic_id in topics}
     out: dict[str, dict[bytes, list[int]]] = {}
     below: list[tuple[str, int]] = []
-    # Those who own most come first: they keep the extra ones, so that nothing moves without need.
-    for member_id in sorted(members, key=lambda one: (-_size(members[one].owns), one)):
+    for member_id in sorted(members):
         kept, count = _keep(members[member_id].owns, free, share + (extra > 0))
         extra -= count > share
         out[member_id] = kept
@@ -72,10 +71,6 @@ def _alike(members: Mapping[str, Subscriber], topics: Sequence[bytes], counts: M
         for _, (topic_id, partition) in zip(range(wants), left, strict=False):      # this order: zip takes nothing from the second when the first has ended
             mine.setdefault(topic_id, []).append(partition)
     return {member_id: _sorted(mine) for member_id, mine in out.items()}
-
-
-def _size(assignment: Assignment) -> int:
-    return sum(map(len, assignment.values()))
 
 
 def _keep(owns: Assignment, free: dict[bytes, bytearray], limit: int) -> tuple[dict[bytes, list[int]], int]:

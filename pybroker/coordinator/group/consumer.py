@@ -189,10 +189,13 @@ class ConsumerGroups:
     # ---- news
 
     def topics_changed(self, topics: Topics, turn: Turn) -> None:
-        """Topics were made, grew or went. Groups that this concerns have a new epoch, and their members are steady no more: somebody has to come by for an assignment."""
+        """Topics were made, grew or went. Groups that this concerns have a new epoch, and their members are steady no more: somebody has to come by for an assignment.
+
+        Groups that have not looked yet since they were read from the log have no steady members: they look when the first one comes by.
+        """
         self.topics = topics
         for group in self.groups.values():
-            if group.members:
+            if group.members and group.topics_seen is not None:
                 notice(Change(group, turn), topics)
 
     def settings_changed(self, turn: Turn, group_id: str | None = None) -> None:

@@ -80,8 +80,11 @@ def _resolve(change: Change, topics: Topics) -> None:
     wanted = dict.fromkeys(member.facts.regex for member in group.members.values() if member.facts.regex)
     for pattern in wanted:
         assert pattern is not None
-        found = subscription.matching(pattern, topics.by_name)
         known = group.regexes.get(pattern)
+        if known is None:
+            found = subscription.matching(pattern, topics.by_name)
+        else:
+            found = subscription.matching(pattern, topics.by_name, known.topics, group.topics_seen)
         if known is None or known.topics != found:
             change.regex(pattern, Resolved(found, topics.version, change.turn.wall_ms))
     for pattern in [pattern for pattern in group.regexes if pattern not in wanted]:

@@ -29,12 +29,12 @@ def reconcile(current: Current, target_epoch: int, target: Assignment, claimed: 
         raise errors.FencedMemberEpoch("The consumer group member is in a unknown state. The member must abandon all its partitions and rejoin.")
     kept, lost = _split(current.assigned, target)
     if lost and (claimed is None or _meet(lost, claimed)):
-        return Current(current.epoch, current.previous_epoch, State.UNREVOKED, kept, lost)
+        return Current(current.epoch, current.epoch, State.UNREVOKED, kept, lost)
     gained, all_free = _gain(current.assigned, target, target_epoch, is_free)
-    previous = current.previous_epoch if current.epoch == target_epoch else current.epoch
     state = State.STABLE if all_free else State.UNRELEASED
-    new = Current(target_epoch, previous, state, _join(kept, gained) if gained else kept)
-    return current if new == current else new
+    if not gained and kept is current.assigned and (current.epoch, current.state) == (target_epoch, state):
+        return current                                      # it still waits for all that it waited for
+    return Current(target_epoch, current.epoch, state, _join(kept, gained) if gained else kept)
 
 
 def _meet(owned: Owned, claimed: Claimed) -> bool:

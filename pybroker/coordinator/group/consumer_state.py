@@ -135,7 +135,7 @@ class ConsumerGroup:
         self.target: dict[str, Assignment] = {}
         self.regexes: dict[str, Resolved] = {}
         self.owners: dict[bytes, dict[int, str]] = {}       # G1
-        self.topics_seen: object = None                     # the picture of topics that the metadata hash was made from
+        self.topics_seen: Mapping[str, object] | None = None    # the topics that the metadata hash and the patterns' were made from
         self.assigned_at_ms: int | None = None              # monotonic
 
     # ---- what there is

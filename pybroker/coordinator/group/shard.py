@@ -154,6 +154,9 @@ class Shard:
             if classic is not None:
                 self.consumer.check(request, version)       # a request that is refused moves nothing
                 self._upgrade(classic, turn)
+        elif request.group_id not in self.consumer.groups and self._exists(request.group_id):
+            self.consumer.check(request, version)
+            raise errors.GroupIdNotFound(f"Group {request.group_id} is not a consumer group.")
         answer = self.consumer.heartbeat(request, version, client_id, client_host, turn)
         self._take_back(turn)
         return answer
@@ -224,10 +227,12 @@ class Shard:
     def expire_offsets(self, turn: Turn) -> None:
         """Forget offsets that nobody has used for offsets.retention.minutes, and empty groups that have none."""
         retention_ms = self._retention_ms()
-        for group_id in {*self.offsets.groups, *self.classic.groups}:
+        for group_id in {*self.offsets.groups, *self.classic.groups, *self.consumer.groups}:
             consumer = self.consumer.groups.get(group_id)
             if consumer is not None:
-                self.offsets.expire(group_id, since_ms=None, subscribed=_names(consumer), retention_ms=retention_ms, turn=turn)
+                gone = self.offsets.expire(group_id, since_ms=None, subscribed=_names(consumer), retention_ms=retention_ms, turn=turn)
+                if gone and not consumer.members:
+                    self.consumer.delete(group_id, turn)
                 continue
             group = self.classic.groups.get(group_id)
             if group is None or group.is_simple:

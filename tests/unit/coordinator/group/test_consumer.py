@@ -105,6 +105,40 @@ def test_a_partition_moves_only_after_it_was_given_up(world: World) -> None:
     assert world.groups.groups["g"].state == "Stable"
 
 
+def test_epochs_and_states_follow_each_other_as_in_kafkas_log(world: World) -> None:
+    """(member epoch, the one before, state, epochs of its partitions), record by record, as a Kafka 4.4 broker wrote them for the same requests."""
+    topic = world.topics.put("t", 4)
+
+    def state(member: str) -> tuple[int, int, State, list[int], list[int]]:
+        found = world.groups.groups["g"].members[member].current
+        return found.epoch, found.previous_epoch, found.state, list(found.assigned.get(topic, {}).values()), list(found.revoking.get(topic, {}).values())
+
+    world.join("m1", "t")
+    assert state("m1") == (2, 0, State.STABLE, [2, 2, 2, 2], [])
+    world.join("m2", "t")
+    assert state("m2") == (3, 0, State.UNRELEASED, [], [])
+    world.beat("m1", 2)
+    assert state("m1") == (2, 2, State.UNREVOKED, [2, 2], [2, 2])
+    world.beat("m1", 2, owns={topic: [0, 1]})
+    assert state("m1") == (3, 2, State.STABLE, [2, 2], [])
+    world.beat("m2", 3)
+    assert state("m2") == (3, 3, State.STABLE, [3, 3], [])
+    world.beat("m2", 3, subscribed_topic_names=["t", "zz"])
+    world.beat("m1", 3)
+    assert (state("m2"), state("m1")) == ((4, 3, State.STABLE, [3, 3], []), (4, 3, State.STABLE, [2, 2], []))
+    assert code_of(world, "m1", 2, owns={topic: [0, 1]})[0] == errors.FencedMemberEpoch.code, "not the epoch before"
+
+
+def test_a_member_that_waits_is_written_once(world: World) -> None:
+    world.topics.put("t", 4)
+    world.join("a", "t")
+    world.join("b", "t")
+    written = len(world.log)
+    world.beat("b", 3)
+    world.beat("b", 3, owns={})
+    assert len(world.log) == written
+
+
 def test_epochs_that_are_not_the_members_are_fenced(world: World) -> None:
     topic = world.topics.put("t", 4)
     world.join("a", "t")

@@ -33,8 +33,18 @@ def test_an_empty_pattern_is_none() -> None:
 
 
 def test_topics_that_go_are_no_longer_found() -> None:
-    assert matching("gone-.*", names("gone-a", "gone-b")) == ("gone-a", "gone-b")
-    assert matching("gone-.*", names("gone-b", "gone-c")) == ("gone-b", "gone-c")
+    before, now = names("gone-a", "gone-b", "x"), names("gone-b", "gone-c", "y")
+    found = matching("gone-.*", before)
+    assert found == ("gone-a", "gone-b")
+    assert matching("gone-.*", now, found, before) == ("gone-b", "gone-c")
+    assert matching("[xy]", now, matching("[xy]", before), before) == ("y",)
+    assert matching("gone-.*", before, ("gone-b", "gone-c"), now) == found
+
+
+def test_only_new_names_are_tried() -> None:
+    """Told that a name is not meant, it is not tried again."""
+    before = names("a", "b")
+    assert matching("[ab]", names("a", "b", "ab"), ("a",), before) == ("a",)
 
 
 def test_no_pattern_takes_long() -> None:
