@@ -9,7 +9,7 @@ Parts
     heartbeats   1,000 groups of one member each, a heartbeat every 3 s: share of one core
     idle         resident memory per idle group of one member
     rebalance    100 members over 1,000 partitions gather, are given their parts and are stable: wall and broker time
-    start        a start with 100,000 committed offsets: until ready, and until every group answers; after a clean stop and after kill -9
+    start        a start with 100,000 committed offsets: until ready, and until one place of every group is answered; after a clean stop and after kill -9
 
 Numbers want a machine with nothing else on it. A table goes to stdout, everything as JSON to FILE. Kafka needs Java and Maven and the tools folder (PYBROKER_TOOLS, or ../shared/tools).
 """
@@ -33,7 +33,7 @@ sys.path.insert(0, str(ROOT))
 from pybroker.protocol.messages import k08_offset_commit as k08  # noqa: E402
 from pybroker.protocol.messages import k12_heartbeat as k12  # noqa: E402
 from tests.support.broker import Broker  # noqa: E402
-from tests.support.groups import Groups, Member, assignment, subscription, wait_coordinator, wait_until  # noqa: E402
+from tests.support.groups import Groups, Member, assignment, fetch_request, subscription, wait_until  # noqa: E402
 from tests.support.kafka import NONE, Client  # noqa: E402
 from tests.support.wire import Connection, encode, framed  # noqa: E402
 
@@ -106,7 +106,7 @@ def _in_a_process(client: str, bootstrap: str, topics: Sequence[str]) -> list[fl
     words = [sys.executable, __file__, "--child", client, bootstrap, *topics]
     done = subprocess.run(words, capture_output=True, text=True, timeout=600)
     if done.returncode:
-        raise RuntimeError(f"{client}: {done.stderr[-2000:]}")
+        raise RuntimeError(f"{client} on {bootstrap}: {done.stderr[-2000:]}")
     return list(json.loads(done.stdout))
 
 
@@ -339,9 +339,10 @@ def start(arguments: argparse.Namespace, folder: Path) -> list[Row]:
             broker.start()
             ready = time.perf_counter() - begin
             groups = Groups(broker)
-            for name in names:
-                wait_coordinator(groups.client.connection, name)
-                assert len(groups.committed(name, None)) == each
+            connection, asked = groups.client.connection, [fetch_request(name, [(topic, [0])], 7) for name in names]
+            sent = [connection.send(request, 7) for request in asked]
+            answers = [connection.receive(request, 7, number) for request, number in zip(asked, sent, strict=True)]
+            assert {(answer.error_code, answer.topics[0].partitions[0].committed_offset) for answer in answers} == {(NONE, 5)}
             rows.append({"part": "start", "broker": "pybroker", "after": how, "offsets": group_count * each, "ready_ms": ready * 1000, "all_answer_ms": (time.perf_counter() - begin) * 1000})
             groups.close()
         broker.stop()
