@@ -52,9 +52,9 @@ class Adapter(ABC):
     def write(self, topic: str, records: Sequence[Record], codec: Codec = "none", partition: int = 0) -> list[int] | None:
         """Write in order and await every answer (acks=all). The offsets, or None where the client does not tell."""
 
+    @abstractmethod
     def read(self, topic: str, begin: Begin, count: int, partition: int = 0, on_ready: OnReady = nothing) -> Found:
         """The first ``count`` records from ``begin`` on, with offsets. ``on_ready`` is called once the place is found, before the first record is awaited."""
-        raise NotImplementedError(f"{self.name} does not read here")
 
     def close(self) -> None:  # noqa: B027 - most adapters hold nothing open
         """End it; a program must end well."""

@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -163,6 +163,25 @@ def readings(members: Sequence[Member]) -> Reading:
                     faults.append(f"{member.name} read another value at {offset} of partition {partition}")
                 following[partition] = offset + 1
     return Reading(values, faults)
+
+
+def history(members: Sequence[Member], topic: str, group: str, acknowledged: Mapping[int, Mapping[int, str]]) -> Iterator[dict[str, Any]]:
+    """The same as events of a history, for a judge that is not ours: one producer's sends, each member's assignments and polls."""
+    for number, (partition, offset, value) in enumerate((partition, offset, value) for partition, values in acknowledged.items() for offset, value in sorted(values.items())):
+        yield {"ev": "send", "id": number, "client": "writer", "topic": topic, "part": partition, "val": value}
+        yield {"ev": "ack", "id": number, "off": offset, "part": partition}
+    for member in members:
+        owned: set[int] = set()
+        for event in member.events:
+            if "read" in event:
+                yield {"ev": "poll", "client": member.name, "group": group, "topic": topic, "part": event["read"], "recs": event["records"]}
+            elif "refused" not in event:
+                fresh = set(event.get("assigned", ()))
+                for state in (owned - fresh - set(event.get("revoked", ())), owned | fresh):                # what is given anew has no position
+                    yield {"ev": "assign", "client": member.name, "group": group, "parts": [[topic, partition] for partition in sorted(state)], "keep": True}
+                owned = (owned | fresh) - set(event.get("revoked", ()))
+    for partition, values in acknowledged.items():
+        yield {"ev": "log", "topic": topic, "part": partition, "recs": sorted(values.items()), "start": 0, "end": max(values) + 1}
 
 
 class Team:

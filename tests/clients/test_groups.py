@@ -4,7 +4,10 @@ All the while a producer writes. In the end every acknowledged record was read a
 Against a foreign broker the last step is left out. The stories run beside each other, each on a broker of its own.
 """
 
+import json
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -16,10 +19,11 @@ from typing import Final
 import pytest
 
 from pybroker.protocol.definitions.served import SERVED_NOW
-from tests.clients.members import KINDS, Kind, Member, Team, readings
+from tests.clients.members import KINDS, Kind, Member, Team, history, readings
 from tests.support.broker import FOREIGN, AnyBroker, Broker, ForeignBroker
 from tests.support.groups import fetch, served, wait_until
 from tests.support.kafka import NONE, SET, Client, new_name
+from tests.support.shared import SHARED
 from tests.support.wire import Connection
 
 pytestmark = [pytest.mark.clients, pytest.mark.slow, served(8, 9, 10, 11, 12, 13, 14, 68)]
@@ -153,9 +157,20 @@ def story(kind: Kind, folder: Path) -> dict[str, float]:
         assert {partition: dict(sorted(values.items())) for partition, values in found.values.items()} == {
             partition: dict(sorted(values.items())) for partition, values in writer.acknowledged.items()
         }, "every acknowledged record was read, and no other"
+        judge_by_others(team, writer, folder)
         if isinstance(broker, Broker):
             broker.stop()
     return took
+
+
+def judge_by_others(team: Team, writer: Writer, folder: Path) -> None:
+    """The reference judge of histories, where it is: written apart from ours."""
+    judge = SHARED / "tools" / "history_check.py"
+    if judge.is_file():
+        path = folder / "history.jsonl"
+        path.write_text("".join(json.dumps(event) + "\n" for event in history(team.everybody, team.topic, team.group, writer.acknowledged)))
+        done = subprocess.run([sys.executable, str(judge), str(path)], capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 def leave_all(*members: Member) -> None:
