@@ -215,7 +215,8 @@ int pb__log_seal(struct pb_log *log, int64_t now_ms) {
 
 int pb__log_flush_clean(struct pb_log *log, int64_t now_ms) {
     struct pb_log_sync ticket;
-    int rc = log->has_dir ? pb__log_seal(log, now_ms) : 0;
+    int rc = log->segment_count > 0 ? pb__segment_trim(pb__log_active(log)) : 0;
+    if (rc == 0 && log->has_dir) rc = pb__log_seal(log, now_ms);
     if (rc == 0 && log->has_dir) rc = pb__log_write_epochs(log, false);
     while (rc == 0 && (rc = pb__log_sync_begin(log, &ticket)) > 0) {
         pb__log_sync_run(&ticket);

@@ -46,6 +46,8 @@ struct pb_segment {
     int32_t txn_count;                                                      /* entries of .txnindex; 0: there may be no file */
     bool txn_verified;                                                      /* each was compared with its marker, or made by us */
     int32_t bytes_since_entry;
+    bool preallocated;                                                      /* the file is as long as it may become: zeros behind end_pos */
+    bool length_dirty;                                                      /* the file was cut since its last sync */
     bool txn_dirty;                                                         /* .txnindex has entries that are not synced */
     bool index_renewed;                                                     /* made anew once already */
 };
@@ -98,6 +100,10 @@ void pb__log_forget_hints(struct pb_log *log);
 /* Final: no further append (L4). */
 int pb__log_fail(struct pb_log *log, int error);
 int pb__log_seal(struct pb_log *log, int64_t now_ms);
+/* preallocate.c: blocks for the whole segment, and its length (preallocate=true). For want of room it stays as it is. */
+void pb__segment_preallocate(struct pb_log *log, struct pb_segment *segment);
+/* The file ends with its last batch again; the next sync takes that along. 0 or PB_E_IO. */
+int pb__segment_trim(struct pb_segment *segment);
 int pb__log_write_epochs(struct pb_log *log, bool durable);
 
 /* index.c */

@@ -5,7 +5,7 @@
  * PB_TEST_SEED and PB_TEST_RUNS make a longer campaign, or one run again. */
 #include "log/log_bench.h"
 
-enum { RUNS = 250, STEPS = 60, BATCHES_MAX = 4096, PRODUCERS = 3 };
+enum { RUNS = 1200, STEPS = 60, BATCHES_MAX = 4096, PRODUCERS = 3 };
 
 struct written { int64_t base_offset, timestamp; int32_t count, sequence; int64_t producer_id; uint32_t crc; };
 struct producer { int32_t next_sequence; };
@@ -221,6 +221,7 @@ static void live(struct life *life, uint64_t seed) {
     bench_init(&life->bench);
     life->bench.sim.random = life->seed = seed;
     life->bench.config.segment_bytes_max = 3000 + (int64_t)chance(life, 3) * 20000;
+    life->bench.config.preallocate = chance(life, 4) == 0;
     life->bench.config.producer_id_expiration_ms = 2 * NOW;                 /* rolls by time play far in the future; expiry has a test of its own */
     life->bench.config.index_interval_bytes = 1 << (4 + chance(life, 8));
     CHECK_EQ(pb__log_open(&(struct pb_log_options){ .env = &life->bench.sim.env, .files = life->bench.files, .log_dir = "/d", .topic = "t", .config = &life->bench.config,
