@@ -44,7 +44,7 @@ struct pb_segment {
     struct pb_segment_pending *pending;                                     /* active: entries not yet written */
     int32_t index_count, time_count;                                        /* entries on disk; -1: not looked up */
     int32_t txn_count;                                                      /* entries of .txnindex; 0: there may be no file */
-    bool txn_verified;                                                      /* each was compared with its marker, or made by us */
+    bool txn_verified;                                                      /* each was compared with its marker, or made by us; none is missing */
     int32_t bytes_since_entry;
     bool preallocated;                                                      /* the file is as long as it may become: zeros behind end_pos */
     bool length_dirty;                                                      /* the file was cut since its last sync */
@@ -137,6 +137,8 @@ int pb__segment_locate(struct pb_log *log, struct pb_segment *segment, int64_t o
 /* txn_index.c */
 /* Add the entry of an aborted transaction. It is in no file before the log has the marker, so it is taken back (cut) when that fails. */
 int pb__txn_index_append(struct pb_log *log, struct pb_segment *segment, const struct pb_completed_txn *txn);
+/* An empty one: nothing was aborted in this segment. Where transactions are, a segment without a .txnindex lost it. */
+int pb__txn_index_make(struct pb_log *log, struct pb_segment *segment);
 /* The first `count` entries stay. */
 int pb__txn_index_cut(struct pb_log *log, struct pb_segment *segment, int32_t count);
 /* At start and at a cut: entries of markers at or above offset go, *cut_out of them. PB_E_CORRUPT_FILE: what is in there cannot be. */
