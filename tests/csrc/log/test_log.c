@@ -353,7 +353,9 @@ TEST(checkpoints_come_back_whole_or_not_at_all) {
     CHECK_EQ(pb__checkpoint_write(&sim.env, "/d/c", entries, 2), 0);
     CHECK_EQ(pb__checkpoint_read(&sim.env, "/d/c", count_entry, &sum), 0);
     CHECK_EQ(sum, 12);
-    static const char *const bad[] = { "", "0\n", "1\n0\n", "0\n2\nt 0 1\n", "0\n1\nt 0 -1\n", "0\n1\nt 0 NaN\n", "0\n1\nt 0 1\nt 0 1\n", "0\n99999999999\n", "0\n1\nt0 1\n" };
+    static const char *const bad[] = { "", "0\n", "1\n0\n", "0\n2\nt 0 1\n", "0\n1\nt 0 -1\n", "0\n1\nt 0 NaN\n", "0\n1\nt 0 1\nt 0 1\n", "0\n99999999999\n", "0\n1\nt0 1\n",
+                                       "0\n3\nt 0 1\nu 0 1\nt 0 2\n", "0\n1\nt 0 9007199254740993\n", "0\n1\nt 0 99999999999999999999\n", "99\n1\nt 0 1\n", "0\n-1\n",
+                                       "0\n1\nt 4294967296 1\n", "0\n1\n 0 1\n" };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         CHECK_EQ(pb__file_replace(&sim.env, "/d/c", bad[i], strlen(bad[i])), 0);
         CHECK_EQ(pb__checkpoint_read(&sim.env, "/d/c", count_entry, &sum), PB_E_CORRUPT_FILE);
