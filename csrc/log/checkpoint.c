@@ -31,6 +31,7 @@ static bool parse_line(char **at, const char *end, struct pb_checkpoint_entry *e
     char *after;
     *space = 0;
     entry->topic = *at;
+    if (strlen(entry->topic) != (size_t)(space - *at)) return false;
     long long partition = strtoll(space + 1, &after, 10);
     if (after == space + 1 || *after != ' ' || partition < 0 || partition > INT32_MAX) return false;
     char *offset_at = after + 1;

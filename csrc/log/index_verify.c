@@ -106,8 +106,8 @@ int pb__segment_locate(struct pb_log *log, struct pb_segment *segment, int64_t o
 static int is_time_right(struct pb_log *log, struct pb_segment *segment, int64_t timestamp_ms, int64_t offset) {
     struct pb_batch batch;
     int64_t pos;
-    if (timestamp_ms < 0) return segment == pb__log_active(log) || segment->time_count > 0 || segment->end_pos == 0;   /* a sealed segment has an entry */
-    if (offset < segment->base_offset || offset >= segment->end_offset) return 0;
+    if (timestamp_ms == -1 && offset == segment->base_offset) return segment == pb__log_active(log) || segment->time_count > 0 || segment->end_pos == 0;   /* a sealed segment has an entry */
+    if (timestamp_ms < 0 || offset < segment->base_offset || offset >= segment->end_offset) return 0;
     int rc = pb__segment_locate(log, segment, offset, &pos, &batch);
     if (rc < 0) return rc == PB_E_NOENT ? 0 : rc;
     return batch.base_offset <= offset && batch.max_timestamp == timestamp_ms;

@@ -50,6 +50,7 @@ int pb__log_add_segment(struct pb_log *log, int64_t base_offset, bool fresh, str
     if (segment == NULL) return PB_E_NOMEM;
     segment->base_offset = segment->end_offset = base_offset;
     segment->max_timestamp = segment->first_timestamp = segment->time_entry_last = -1;
+    segment->txn_verified = fresh;
     int rc = segment_files(log, segment, fresh);
     if (rc < 0) {
         segment_free(log, segment);
@@ -206,6 +207,7 @@ int pb__log_seal(struct pb_log *log, int64_t now_ms) {
     char path[PB_PATH_BYTES_MAX];
     struct pb_segment *active = pb__log_active(log);
     int rc = active == NULL ? 0 : pb__index_seal(log, active);
+    if (rc == 0 && active != NULL && log->producers.transactional && active->txn_verified && active->txn_count == 0) rc = pb__txn_index_make(log, active);
     if (rc < 0) return rc;
     pb__producers_expire(&log->producers, log->env, now_ms - log->config->producer_id_expiration_ms);
     if (log->snapshot_offset == log->end_offset || log->end_offset == 0) return 0;
@@ -216,7 +218,8 @@ int pb__log_seal(struct pb_log *log, int64_t now_ms) {
 
 int pb__log_flush_clean(struct pb_log *log, int64_t now_ms) {
     struct pb_log_sync ticket;
-    int rc = log->has_dir ? pb__log_seal(log, now_ms) : 0;
+    int rc = log->segment_count > 0 ? pb__segment_trim(pb__log_active(log)) : 0;
+    if (rc == 0 && log->has_dir) rc = pb__log_seal(log, now_ms);
     if (rc == 0 && log->has_dir) rc = pb__log_write_epochs(log, false);
     while (rc == 0 && (rc = pb__log_sync_begin(log, &ticket)) > 0) {
         pb__log_sync_run(&ticket);

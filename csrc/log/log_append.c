@@ -27,6 +27,8 @@ static void add_hint(struct pb_log *log, struct pb_segment *segment, int64_t off
 int pb__log_roll(struct pb_log *log, int64_t now_ms) {
     struct pb_segment *active = pb__log_active(log), *segment;
     if (active != NULL) {
+        int rc_trim = pb__segment_trim(active);                             /* or recovery would take the zeros for the end of the log */
+        if (rc_trim < 0) return rc_trim;
         int rc = pb__log_seal(log, now_ms);                                 /* derived: what could not be written is made anew by who needs it */
         if (rc < 0) pb__env_log(log->env, PB_LOG_WARNING, "event=derived-data-incomplete topic=%s partition=%d error=%s", log->topic, log->partition, pb_error_name(rc));
         pb__env_free(log->env, active->pending);
@@ -39,6 +41,7 @@ int pb__log_roll(struct pb_log *log, int64_t now_ms) {
         return rc == PB_E_NOSPACE ? rc : PB_E_IO;
     }
     pb__file_unpin(segment->log);
+    if (log->config->preallocate) pb__segment_preallocate(log, segment);
     log->dir_dirty = true;
     return 0;
 }

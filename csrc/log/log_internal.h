@@ -45,9 +45,11 @@ struct pb_segment {
     struct pb_segment_pending *pending;                                     /* active: entries not yet written */
     int32_t index_count, time_count;                                        /* entries on disk; -1: not looked up */
     int32_t txn_count;                                                      /* entries of .txnindex; 0: there may be no file */
-    bool txn_verified;                                                      /* each was compared with its marker, or made by us */
+    bool txn_verified;                                                      /* each was compared with its marker, or made by us; none is missing */
     int32_t bytes_since_entry;
     int64_t open_since_ns;                                                  /* active: when records were first seen in it, 0: not yet */
+    bool preallocated;                                                      /* the file is as long as it may become: zeros behind end_pos */
+    bool length_dirty;                                                      /* the file was cut since its last sync */
     bool txn_dirty;                                                         /* .txnindex has entries that are not synced */
     bool index_renewed;                                                     /* made anew once already */
 };
@@ -103,6 +105,10 @@ int pb__log_fail(struct pb_log *log, int error);
 int pb__log_seal(struct pb_log *log, int64_t now_ms);
 /* log_append.c: seal the active segment, begin the next one at the end offset. */
 int pb__log_roll(struct pb_log *log, int64_t now_ms);
+/* preallocate.c: blocks for the whole segment, and its length (preallocate=true). For want of room it stays as it is. */
+void pb__segment_preallocate(struct pb_log *log, struct pb_segment *segment);
+/* The file ends with its last batch again; the next sync takes that along. 0 or PB_E_IO. */
+int pb__segment_trim(struct pb_segment *segment);
 int pb__log_write_epochs(struct pb_log *log, bool durable);
 
 /* index.c */
@@ -136,6 +142,8 @@ int pb__segment_locate(struct pb_log *log, struct pb_segment *segment, int64_t o
 /* txn_index.c */
 /* Add the entry of an aborted transaction. It is in no file before the log has the marker, so it is taken back (cut) when that fails. */
 int pb__txn_index_append(struct pb_log *log, struct pb_segment *segment, const struct pb_completed_txn *txn);
+/* An empty one: nothing was aborted in this segment. Where transactions are, a segment without a .txnindex lost it. */
+int pb__txn_index_make(struct pb_log *log, struct pb_segment *segment);
 /* The first `count` entries stay. */
 int pb__txn_index_cut(struct pb_log *log, struct pb_segment *segment, int32_t count);
 /* At start and at a cut: entries of markers at or above offset go, *cut_out of them. PB_E_CORRUPT_FILE: what is in there cannot be. */

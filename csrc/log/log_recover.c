@@ -204,6 +204,14 @@ static int cut(struct pb_log *log, int32_t at, int64_t size) {
     return rc;
 }
 
+/* All that belongs in a segment is there, and something behind it: blocks of a preallocated one, the rest of a cut that was lost. */
+static int trim(struct pb_log *log, struct pb_segment *segment, int64_t size) {
+    int rc = pb__file_truncate(segment->log, segment->end_pos);
+    if (rc == 0) rc = pb__file_datasync(segment->log);
+    log->size_bytes -= size - segment->end_pos;
+    return rc;
+}
+
 struct plan {
     const struct pb_log_options *options;
     int64_t point, first_size;
@@ -220,6 +228,7 @@ static int recover_segment(struct pb_log *log, const struct plan *plan, int32_t 
     if (rc < 0 && rc != PB_E_CORRUPT_BATCH) return rc;
     if (segment->end_offset > next_base) return damaged(log, segment->base_offset, segment->end_offset, plan->point, "overlaps-next-segment");
     if (rc >= 0 && is_last && segment->end_offset < plan->point) return damaged(log, segment->base_offset, segment->end_offset, plan->point, "ends-before-recovery-point");
+    if (rc < 0 && !is_last && segment->end_offset == next_base) return trim(log, segment, size);
     bool is_hole = rc >= 0 && !is_last && segment->end_offset < next_base && !log->config->compacted;
     if (rc >= 0 && !is_hole) return 0;
     if (segment->end_offset < plan->point || plan->options->clean) return damaged(log, segment->base_offset, segment->end_offset, plan->point, is_hole ? "offsets-missing-before-next-segment" : "bad-batch");
@@ -343,7 +352,7 @@ static int recover_from(struct pb_log *log, const struct pb_log_options *options
     if (rc < 0) return rc;
     if (log->segment_count == 0) return options->recovery_point <= options->start_offset ? 0 : damaged(log, 0, 0, options->recovery_point, "no-segments");
     log->dir_dirty = log->epochs_dirty = !options->clean;                   /* a process that was killed may have left names and bytes that no disk has seen */
-    for (int32_t i = 0; i < log->segment_count; i++) log->segments[i]->txn_dirty = !options->clean;
+    for (int32_t i = 0; i < log->segment_count; i++) log->segments[i]->txn_dirty = log->segments[i]->length_dirty = !options->clean && log->segments[i]->end_offset >= options->recovery_point;
     if ((rc = recover(log, &plan)) < 0) return rc;
     log->end_offset = pb__log_active(log)->end_offset;
     log->start_offset = pb__max_i64(start_offset, log->segments[0]->base_offset);

@@ -12,7 +12,8 @@ int pb__log_sync_begin(struct pb_log *log, struct pb_log_sync *ticket) {
     PB_ASSERT(!log->syncing);
     for (int32_t i = 0; i < log->segment_count && ticket->file_count < PB_LOG_SYNC_FILES_MAX; i++) {
         struct pb_segment *segment = log->segments[i];
-        if (segment->synced_pos >= segment->end_pos) continue;
+        if (segment->synced_pos >= segment->end_pos && !segment->length_dirty) continue;
+        segment->length_dirty = false;
         ticket->files[ticket->file_count] = pb__file_get(segment->log);
         ticket->ends[ticket->file_count] = segment->end_pos;
         ticket->txn_bases[ticket->file_count++] = segment->txn_dirty ? segment->base_offset : -1;

@@ -21,6 +21,7 @@ void pb__producers_deinit(struct pb_producers *producers, const struct pb_env *e
 void pb__producers_clear(struct pb_producers *producers) {
     for (int32_t i = 0; i < producers->capacity; i++) producers->slots[i].producer_id = FREE;
     producers->count = producers->open_count = 0;
+    producers->transactional = false;
 }
 
 static struct pb_producer *slot_of(struct pb_producer *slots, int32_t capacity, int64_t producer_id) {
@@ -165,6 +166,7 @@ static int64_t oldest_open(const struct pb_producers *producers, int64_t but, in
 
 static void txn_begin(struct pb_producers *producers, struct pb_producer *producer, int64_t first_offset) {
     producer->txn_first_offset = first_offset;
+    producers->transactional = true;
     producers->open_first = producers->open_count++ == 0 ? first_offset : pb__min_i64(producers->open_first, first_offset);
 }
 
@@ -188,6 +190,7 @@ static void apply_transaction(struct pb_producers *producers, const struct pb_en
     if (batch->attributes & PB_ATTRIBUTE_CONTROL) {
         if (pb__marker_read(batch, env, &marker) == 0) return;
         producer->coordinator_epoch = marker.coordinator_epoch;
+        producers->transactional = true;
         if (producer->txn_first_offset >= 0) txn_end(producers, producer);
     } else if (batch->attributes & PB_ATTRIBUTE_TRANSACTIONAL && producer->txn_first_offset < 0) {
         txn_begin(producers, producer, batch->base_offset);
@@ -285,6 +288,7 @@ static int parse(struct pb_producers *producers, const struct pb_env *env, const
         producer->epoch = pb__get_i16(at + 8);
         producer->timestamp = pb__get_i64(at + 26);
         producer->coordinator_epoch = pb__get_i32(at + 34);
+        if (producer->coordinator_epoch >= 0) producers->transactional = true;
         if (producer->txn_first_offset < 0 && pb__get_i64(at + 38) >= 0) txn_begin(producers, producer, pb__get_i64(at + 38));
         producer->batch_count = 0;
         if (pb__get_i32(at + 10) < 0) continue;

@@ -26,6 +26,7 @@ struct pb_producer {
 struct pb_producers {
     struct pb_producer *slots;
     int32_t capacity, count;
+    bool transactional;                                                     /* a transaction began or ended here, as far as anybody remembers */
     int32_t open_count;                                                     /* producers with an open transaction */
     int64_t open_first;                                                     /* the oldest one's first offset; open_count > 0 */
 };

@@ -3,7 +3,8 @@
  * On disk     .txnindex: version int16 (0) | producer id int64 | first offset int64 | last offset int64 | last stable offset int64, one entry for each marker
  *             that aborts, in the segment of the marker, in order of last offset (which is the marker's)
  * Invariants  X1 an entry is written before its marker: a marker in the log has its entry; an entry without a marker lies beyond the log's end
- *             X2 synced together with the log (log_sync.c): recovery believes the entries below the recovery point
+ *             X2 where producers have transactions, a segment that was looked through has a file, empty when nothing was aborted in it
+ *             X3 synced together with the log (log_sync.c): recovery believes the entries below the recovery point
  * Thread      the partition's lock
  * Source      kafka:storage TransactionIndex, AbortedTxn */
 #include <errno.h>
@@ -66,6 +67,14 @@ int pb__txn_index_append(struct pb_log *log, struct pb_segment *segment, const s
     return 0;
 }
 
+int pb__txn_index_make(struct pb_log *log, struct pb_segment *segment) {
+    int fd, rc = open_index(log, segment, PB_OPEN_WRITE | PB_OPEN_CREATE | (segment->txn_count == 0 ? PB_OPEN_TRUNCATE : 0), &fd);
+    if (rc < 0) return rc == PB_E_NOENT ? PB_E_IO : rc;
+    log->env->file_close(log->env->context, fd);
+    log->dir_dirty = true;
+    return 0;
+}
+
 int pb__txn_index_cut(struct pb_log *log, struct pb_segment *segment, int32_t count) {
     int fd, rc = open_index(log, segment, PB_OPEN_WRITE, &fd);
     segment->txn_count = count;
@@ -108,7 +117,7 @@ int pb__txn_index_load(struct pb_log *log, struct pb_segment *segment, int64_t o
     int64_t size;
     int fd, rc = open_index(log, segment, PB_OPEN_READ, &fd);
     segment->txn_count = *cut_out = 0;
-    segment->txn_verified = rc == PB_E_NOENT;
+    segment->txn_verified = false;
     if (rc < 0) return rc == PB_E_NOENT ? 0 : rc;
     rc = log->env->file_size(log->env->context, fd, &size) < 0 ? PB_E_IO : count_below(log, segment, fd, offset, &count, &below);
     log->env->file_close(log->env->context, fd);
@@ -140,6 +149,7 @@ int pb__txn_index_renew(struct pb_log *log, struct pb_segment *segment) {
     pb__producers_deinit(&log->producers, log->env);
     log->producers = now;
     log->snapshot_offset = snapshot_offset;
+    if (rc == 0) rc = pb__txn_index_make(log, segment);
     segment->txn_verified = rc == 0;
     return rc;
 }
@@ -256,12 +266,16 @@ static int by_first_offset(const void *left, const void *right) {
     return a->first_offset < b->first_offset ? -1 : a->first_offset > b->first_offset;
 }
 
+static bool may_have_aborted(const struct pb_log *log, const struct pb_segment *segment) {
+    return segment->txn_count > 0 || (!segment->txn_verified && log->producers.transactional && segment->end_pos > 0);
+}
+
 int pb__log_aborted_between(struct pb_log *log, int64_t from, int64_t to, pb_log_aborted_fn each, void *context) {
     struct found found = { 0 };
     int rc = 0;
     /* An aborted transaction stands in the segment of its marker, which is at or behind the segment of `from`. */
     for (int32_t i = 0; rc == 0 && i < log->segment_count; i++)
-        if (log->segments[i]->end_offset > from && log->segments[i]->txn_count > 0) rc = collect_segment(log, log->segments[i], from, to, &found);
+        if (log->segments[i]->end_offset > from && may_have_aborted(log, log->segments[i])) rc = collect_segment(log, log->segments[i], from, to, &found);
     if (rc >= 0 && found.count > 0) qsort(found.items, (size_t)found.count, sizeof *found.items, by_first_offset);
     for (int32_t i = 0; rc >= 0 && i < found.count; i++) each(context, found.items[i].producer_id, found.items[i].first_offset);
     pb__env_free(log->env, found.items);

@@ -63,3 +63,21 @@ def test_a_file_cut_under_a_running_broker_is_an_error_of_its_readers_alone(star
     assert len(client.records(other)) == 5
     broker.assert_alive()
     broker.kill()
+
+
+def test_a_topic_made_again_does_not_inherit_the_recovery_point(start_broker: StartBroker) -> None:
+    broker = start_broker({"log.flush.offset.checkpoint.interval.ms": "600000"})
+    client = Client(broker)
+    topic = client.create_topic()
+    client.fill(topic, 50)
+    broker.stop()                                           # the checkpoint says 50
+    broker.start()
+    client = Client(broker)
+    client.delete_topic(topic)
+    client.create_topic(name=topic)
+    client.fill(topic, 3)
+    broker.kill()
+    broker.start()
+    client = Client(broker)
+    assert client.end_offset(topic) == 3
+    assert len(client.records(topic)) == 3

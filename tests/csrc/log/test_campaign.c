@@ -1,13 +1,15 @@
 /* A log's whole life by chance, against a model that remembers what was written and what was acknowledged.
  *
  * After every restart (clean, kill, power cut that keeps, loses and zeroes at will): what was acknowledged is there, what is there was written in this order,
- * nothing behind a hole is served, every offset and every time is found, and each producer's next batch passes while its last one is known again.
+ * nothing behind a hole is served, every offset and every time is found, each producer's next batch passes while its last one is known again, and transactions
+ * are open, committed and aborted as their markers say.
  * PB_TEST_SEED and PB_TEST_RUNS make a longer campaign, or one run again. */
 #include "log/log_bench.h"
 
-enum { RUNS = 250, STEPS = 60, BATCHES_MAX = 4096, PRODUCERS = 3 };
+enum { RUNS = 1200, STEPS = 60, BATCHES_MAX = 4096, PRODUCERS = 3, TRANSACTIONAL = 2 };
 
-struct written { int64_t base_offset, timestamp; int32_t count, sequence; int64_t producer_id; uint32_t crc; };
+enum kind { RECORDS, IN_TRANSACTION, COMMIT, ABORT };
+struct written { int64_t base_offset, timestamp; int32_t count, sequence; int64_t producer_id; uint32_t crc; enum kind kind; };
 struct producer { int32_t next_sequence; };
 struct life {
     struct bench bench;
@@ -23,14 +25,19 @@ static uint64_t chance(struct life *life, uint64_t below) { return sim_random(&l
 /* What the model says of a producer: the sequence that comes next, and its last batch. */
 static const struct written *last_of(const struct life *life, int64_t producer_id) {
     for (int32_t i = life->count; i-- > 0;)
-        if (life->batches[i].producer_id == producer_id) return &life->batches[i];
+        if (life->batches[i].producer_id == producer_id && life->batches[i].kind < COMMIT) return &life->batches[i];
     return NULL;
 }
 
 struct outgoing { uint8_t bytes[4][4096]; struct pb_batch batches[4]; struct pb_log_append appends[4]; struct written meant[4]; };
 
 static void prepare(struct outgoing *out, int32_t i, const struct written *meant) {
-    size_t size = build_batch(out->bytes[i], meant->count, 40, meant->timestamp, meant->producer_id, meant->producer_id < 0 ? -1 : 0, meant->sequence);
+    size_t size = meant->kind >= COMMIT ? build_marker(out->bytes[i], meant->kind == ABORT, 0, meant->timestamp, meant->producer_id, 0)
+                                        : build_batch(out->bytes[i], meant->count, 40, meant->timestamp, meant->producer_id, meant->producer_id < 0 ? -1 : 0, meant->sequence);
+    if (meant->kind == IN_TRANSACTION) {
+        pb__put_i16(out->bytes[i] + 21, PB_ATTRIBUTE_TRANSACTIONAL);
+        build_seal(out->bytes[i], size);
+    }
     CHECK_EQ(pb__batch_parse(out->bytes[i], size, &out->batches[i]), 0);
     out->appends[i] = (struct pb_log_append){ .batch = &out->batches[i] };
     out->meant[i] = *meant;
@@ -40,7 +47,8 @@ static void prepare(struct outgoing *out, int32_t i, const struct written *meant
 static void plan(struct life *life, struct outgoing *out, int32_t i, const struct outgoing *before) {
     struct written meant = { .producer_id = -1, .sequence = -1, .count = 1 + (int32_t)chance(life, 5), .timestamp = NOW + (int64_t)chance(life, 4000) };
     if (chance(life, 3) > 0) {
-        meant.producer_id = 10 + (int64_t)chance(life, PRODUCERS);
+        meant.producer_id = 10 + (int64_t)chance(life, PRODUCERS + TRANSACTIONAL);
+        if (meant.producer_id >= 10 + PRODUCERS) meant.kind = IN_TRANSACTION;
         const struct written *last = last_of(life, meant.producer_id);
         for (int32_t k = 0; k < i; k++)
             if (before->meant[k].producer_id == meant.producer_id) last = &before->meant[k];
@@ -51,15 +59,21 @@ static void plan(struct life *life, struct outgoing *out, int32_t i, const struc
 }
 
 static bool is_known(const struct life *life, const struct written *meant) {
-    const struct written *last = meant->producer_id < 0 ? NULL : last_of(life, meant->producer_id);
+    const struct written *last = meant->producer_id < 0 || meant->kind >= COMMIT ? NULL : last_of(life, meant->producer_id);
     return last != NULL && last->sequence == meant->sequence;
 }
 
 static void append_some(struct life *life) {
     static struct outgoing out;
     int32_t count = 1 + (int32_t)chance(life, 4);
-    for (int32_t i = 0; i < count; i++) plan(life, &out, i, &out);
-    int rc = pb__log_append(life->bench.log, out.appends, count, 0, life->bench.sim.wall_ms, true);
+    bool ends = chance(life, 5) == 0;
+    if (ends) count = 1 + (int32_t)chance(life, TRANSACTIONAL);
+    for (int32_t i = 0; i < count; i++) {
+        struct written marker = { .producer_id = 10 + PRODUCERS + i, .count = 1, .timestamp = NOW + (int64_t)chance(life, 4000), .sequence = -1, .kind = chance(life, 2) == 0 ? COMMIT : ABORT };
+        if (ends) prepare(&out, i, &marker);
+        if (!ends) plan(life, &out, i, &out);
+    }
+    int rc = pb__log_append(life->bench.log, out.appends, count, 0, life->bench.sim.wall_ms, !ends);
     life->unsure_count = 0;
     for (int32_t i = 0; i < count && life->count < BATCHES_MAX; i++) {
         if (out.appends[i].error != 0) {
@@ -142,6 +156,53 @@ static void check_producers(struct life *life) {
     }
 }
 
+struct aborted { int64_t producer_ids[BATCHES_MAX], first_offsets[BATCHES_MAX]; int32_t count; };
+
+static void note_aborted(void *context, int64_t producer_id, int64_t first_offset) {
+    struct aborted *found = context;
+    found->producer_ids[found->count] = producer_id;
+    found->first_offsets[found->count++] = first_offset;
+}
+
+/* Aborted transactions by first offset, and the first offset that is undecided. */
+static int64_t model_transactions(const struct life *life, int64_t end, struct aborted *out) {
+    int64_t open[TRANSACTIONAL] = { -1, -1 };
+    int64_t unstable = end;
+    out->count = 0;
+    for (int32_t i = 0; i < life->count; i++) {
+        const struct written *batch = &life->batches[i];
+        if (batch->kind == RECORDS) continue;
+        int64_t *first = &open[batch->producer_id - 10 - PRODUCERS];
+        if (batch->kind == IN_TRANSACTION && *first < 0) *first = batch->base_offset;
+        if (batch->kind == ABORT && *first >= 0) {
+            int32_t at = out->count++;
+            for (; at > 0 && out->first_offsets[at - 1] > *first; at--) {
+                out->first_offsets[at] = out->first_offsets[at - 1];
+                out->producer_ids[at] = out->producer_ids[at - 1];
+            }
+            out->first_offsets[at] = *first;
+            out->producer_ids[at] = batch->producer_id;
+        }
+        if (batch->kind >= COMMIT) *first = -1;
+    }
+    for (int i = 0; i < TRANSACTIONAL; i++)
+        if (open[i] >= 0 && open[i] < unstable) unstable = open[i];
+    return unstable;
+}
+
+static void check_transactions(struct life *life) {
+    static struct aborted wanted, found;
+    int64_t end = pb__log_end_offset(life->bench.log);
+    found.count = 0;
+    CHECK_EQ(pb__log_first_unstable_offset(life->bench.log), model_transactions(life, end, &wanted));
+    CHECK_EQ(pb__log_aborted_between(life->bench.log, 0, end, note_aborted, &found), 0);
+    CHECK_EQ(found.count, wanted.count);
+    for (int32_t i = 0; i < found.count && i < wanted.count; i++) {
+        CHECK_EQ(found.first_offsets[i], wanted.first_offsets[i]);
+        CHECK_EQ(found.producer_ids[i], wanted.producer_ids[i]);
+    }
+}
+
 static int64_t model_end(const struct life *life) { return life->count == 0 ? 0 : life->batches[life->count - 1].base_offset + life->batches[life->count - 1].count; }
 
 /* An append that was answered with an error may have come to the disk, from its first batch on. */
@@ -164,6 +225,7 @@ static void check_all(struct life *life) {
     CHECK_EQ(model_end(life), end);
     for (int64_t offset = 0; offset < end && harness_failures == 0; offset++) check_offset(life, offset);
     for (int i = 0; i < 8 && harness_failures == 0; i++) check_time(life, NOW + (int64_t)chance(life, 4200));
+    if (harness_failures == 0) check_transactions(life);
     if (harness_failures == 0) check_producers(life);
 }
 
@@ -221,6 +283,7 @@ static void live(struct life *life, uint64_t seed) {
     bench_init(&life->bench);
     life->bench.sim.random = life->seed = seed;
     life->bench.config.segment_bytes_max = 3000 + (int64_t)chance(life, 3) * 20000;
+    life->bench.config.preallocate = chance(life, 4) == 0;
     life->bench.config.producer_id_expiration_ms = 2 * NOW;                 /* rolls by time play far in the future; expiry has a test of its own */
     life->bench.config.index_interval_bytes = 1 << (4 + chance(life, 8));
     CHECK_EQ(pb__log_open(&(struct pb_log_options){ .env = &life->bench.sim.env, .files = life->bench.files, .log_dir = "/d", .topic = "t", .config = &life->bench.config,
