@@ -56,6 +56,7 @@ struct pb_env {
     int (*dir_sync)(void *context, const char *path);
     int (*dir_walk)(void *context, const char *path, pb_dir_entry_fn each, void *each_context);
     int64_t (*disk_free_bytes)(void *context, const char *path);
+    void (*failpoint)(void *context, const char *name);                     /* debug builds (base/failpoint.h); NULL: nothing is done there */
 };
 
 static inline int64_t pb__env_now_ns(const struct pb_env *env) { return env->now_ns(env->context); }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/failpoint.h"
 #include "broker/broker.h"
 #include "log/checkpoint.h"
 #include "part/move.h"
@@ -39,7 +40,11 @@ static int take_clean_mark(struct pb_broker *broker, int32_t dir) {
     if (rc < 0) return rc;
     broker->part.log_dir_clean[dir] = env->file_stat(env->context, path, &stat) >= 0;
     if (!broker->part.log_dir_clean[dir]) return 0;
-    if (env->file_unlink(env->context, path) < 0 || env->dir_sync(env->context, broker->part.log_dirs[dir]) < 0) return PB_E_IO;
+    PB_FAILPOINT(env, CLEAN_SEEN);
+    if (env->file_unlink(env->context, path) < 0) return PB_E_IO;
+    PB_FAILPOINT(env, CLEAN_UNLINKED);
+    if (env->dir_sync(env->context, broker->part.log_dirs[dir]) < 0) return PB_E_IO;
+    PB_FAILPOINT(env, CLEAN_TAKEN);
     return 0;
 }
 
@@ -131,11 +136,13 @@ int pb__log_dirs_open(struct pb_broker *broker, const struct pb_broker_options *
         *failed_dir_out = i;
         broker->part.log_dirs[i] = pb__env_strdup(env, options->log_dirs[i]);
         int rc = broker->part.log_dirs[i] == NULL ? PB_E_NOMEM : lock_dir(broker, i);
+        PB_FAILPOINT(env, START_LOCKED);
         if (rc == 0) rc = take_clean_mark(broker, i);
         if (rc == 0) rc = read_checkpoint(broker, i, RECOVERY_POINTS, false);
         if (rc == 0) rc = read_checkpoint(broker, i, START_OFFSETS, true);
         if (rc < 0) return rc;
     }
+    PB_FAILPOINT(env, START_CHECKPOINTS_READ);
     *failed_dir_out = -1;
     return 0;
 }
@@ -207,6 +214,7 @@ static int write_clean_mark(struct pb_broker *broker, int32_t dir) {
     static const char text[] = "{\"version\":0,\"brokerEpoch\":-1}";
     char path[PB_PATH_BYTES_MAX];
     int rc = path_in(path, broker->part.log_dirs[dir], CLEAN_MARK);
+    PB_FAILPOINT(broker->env, CLEAN_BEFORE_MARK);
     return rc < 0 ? rc : pb__file_replace(broker->env, path, text, sizeof text - 1);
 }
 
@@ -223,10 +231,15 @@ static void let_go(struct writing *writing) {
 
 static int checkpoint_dir(struct writing *writing, bool clean) {
     int rc = gather(writing);
+    PB_FAILPOINT(writing->broker->env, CHECKPOINT_BEGUN);
     if (rc == 0) rc = write_checkpoint(writing, RECOVERY_POINTS, writing->points);
+    PB_FAILPOINT(writing->broker->env, CHECKPOINT_POINTS);
     if (rc == 0) rc = write_checkpoint(writing, START_OFFSETS, writing->starts);
+    PB_FAILPOINT(writing->broker->env, CHECKPOINT_STARTS);
     if (rc == 0) rc = write_checkpoint(writing, HIGH_WATERMARKS, writing->marks);
+    PB_FAILPOINT(writing->broker->env, CHECKPOINT_MARKS);
     if (rc == 0 && clean) rc = write_clean_mark(writing->broker, writing->dir);
+    if (clean) PB_FAILPOINT(writing->broker->env, CLEAN_MARKED);
     let_go(writing);
     return rc;
 }

@@ -8,6 +8,7 @@
 
 #include "base/assert.h"
 #include "base/err.h"
+#include "base/failpoint.h"
 #include "base/limits.h"
 #include "base/list.h"
 
@@ -260,8 +261,10 @@ static int whole_failed(const struct pb_env *env, const char *what, const char *
 static int write_new(const struct pb_env *env, const char *path, const void *bytes, size_t size_bytes, bool durable) {
     int fd = env->file_open(env->context, path, PB_OPEN_WRITE | PB_OPEN_CREATE | PB_OPEN_TRUNCATE);
     if (fd < 0) return whole_failed(env, "open", path, fd);
+    PB_FAILPOINT(env, REPLACE_OPENED);
     struct iovec iov = { (void *)(uintptr_t)bytes, size_bytes };
     int64_t rc = size_bytes > 0 ? pb__file_write_fd(env, fd, &iov, 1, 0) : 0;
+    PB_FAILPOINT(env, REPLACE_WRITTEN);
     if (rc == 0 && durable) rc = env->file_datasync(env->context, fd);
     int rc_close = env->file_close(env->context, fd);
     if (rc == 0) rc = rc_close;
@@ -272,9 +275,12 @@ static int write_and_rename(const struct pb_env *env, const char *path, const vo
     char temporary[PB_PATH_BYTES_MAX + 8];
     int size = snprintf(temporary, sizeof temporary, "%s.tmp", path);
     if (size < 0 || size >= PB_PATH_BYTES_MAX) return PB_E_INVALID_ARGUMENT;
+    PB_FAILPOINT(env, REPLACE_BEGUN);
     int rc = write_new(env, temporary, bytes, size_bytes, durable);
     if (rc < 0) return rc;
+    PB_FAILPOINT(env, REPLACE_SYNCED);
     rc = env->file_rename(env->context, temporary, path);
+    PB_FAILPOINT(env, REPLACE_RENAMED);
     return rc < 0 ? whole_failed(env, "rename", path, rc) : 0;
 }
 

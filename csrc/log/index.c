@@ -10,6 +10,7 @@
 #include "base/assert.h"
 #include "base/endian.h"
 #include "base/err.h"
+#include "base/failpoint.h"
 #include "log/log_internal.h"
 
 static int64_t entries_max(const struct pb_log *log, int32_t entry_bytes) { return log->config->segment_index_bytes_max / entry_bytes; }
@@ -58,6 +59,7 @@ static int write_entries(struct pb_file *file, uint8_t *bytes, size_t size, int6
 int pb__index_flush(struct pb_log *log, struct pb_segment *segment) {
     struct pb_segment_pending *pending = segment->pending;
     uint8_t bytes[PB_INDEX_PENDING_MAX * PB_TIME_ENTRY_BYTES];
+    PB_FAILPOINT(log->env, INDEX_BEFORE_FLUSH);
     if (pending == NULL) return 0;
     int32_t count = (int32_t)pb__min_i64(pending->offset_count, pb__max_i64(entries_max(log, PB_INDEX_ENTRY_BYTES) - segment->index_count, 0));
     for (int32_t i = 0; i < count; i++) {
@@ -67,6 +69,7 @@ int pb__index_flush(struct pb_log *log, struct pb_segment *segment) {
     int rc = count == 0 ? 0 : write_entries(segment->index, bytes, (size_t)count * PB_INDEX_ENTRY_BYTES, (int64_t)segment->index_count * PB_INDEX_ENTRY_BYTES);
     if (rc < 0) return rc;
     segment->index_count += count;
+    PB_FAILPOINT(log->env, INDEX_AFTER_OFFSETS);
     pending->offset_count = 0;
     count = (int32_t)pb__min_i64(pending->time_count, pb__max_i64(entries_max(log, PB_TIME_ENTRY_BYTES) - segment->time_count, 0));
     for (int32_t i = 0; i < count; i++) {
@@ -76,6 +79,7 @@ int pb__index_flush(struct pb_log *log, struct pb_segment *segment) {
     rc = count == 0 ? 0 : write_entries(segment->time_index, bytes, (size_t)count * PB_TIME_ENTRY_BYTES, (int64_t)segment->time_count * PB_TIME_ENTRY_BYTES);
     if (rc < 0) return rc;
     segment->time_count += count;
+    PB_FAILPOINT(log->env, INDEX_AFTER_TIMES);
     pending->time_count = 0;
     return 0;
 }

@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "base/err.h"
+#include "base/failpoint.h"
 #include "log/log_internal.h"
 
 /* ---- names */
@@ -112,7 +113,9 @@ int pb__log_make_dir(struct pb_log *log) {
         pb__env_log(log->env, PB_LOG_ERROR, "event=mkdir-failed path=%s errno=%d", log->dir, -rc);
         return rc == -ENOSPC || rc == -EDQUOT ? PB_E_NOSPACE : PB_E_IO;
     }
+    PB_FAILPOINT(log->env, DIR_MADE);
     if ((rc = pb__log_write_topic_id(log)) < 0) return rc;
+    PB_FAILPOINT(log->env, DIR_DONE);
     log->has_dir = log->dir_dirty = true;
     return 0;
 }
@@ -209,9 +212,11 @@ int pb__log_seal(struct pb_log *log, int64_t now_ms) {
     int rc = active == NULL ? 0 : pb__index_seal(log, active);
     if (rc == 0 && active != NULL && log->producers.transactional && active->txn_verified && active->txn_count == 0) rc = pb__txn_index_make(log, active);
     if (rc < 0) return rc;
+    PB_FAILPOINT(log->env, SEAL_INDEXED);
     pb__producers_expire(&log->producers, log->env, now_ms - log->config->producer_id_expiration_ms);
     if (log->snapshot_offset == log->end_offset || log->end_offset == 0) return 0;
     if ((rc = pb__log_path(log, log->end_offset, ".snapshot", path)) < 0) return rc;
+    PB_FAILPOINT(log->env, SEAL_SNAPSHOT);
     if ((rc = pb__producers_write(&log->producers, log->env, path)) == 0) log->snapshot_offset = log->end_offset;
     return rc;
 }
@@ -221,10 +226,12 @@ int pb__log_flush_clean(struct pb_log *log, int64_t now_ms) {
     int rc = log->segment_count > 0 ? pb__segment_trim(pb__log_active(log)) : 0;
     if (rc == 0 && log->has_dir) rc = pb__log_seal(log, now_ms);
     if (rc == 0 && log->has_dir) rc = pb__log_write_epochs(log, false);
+    PB_FAILPOINT(log->env, STOP_SEALED);
     while (rc == 0 && (rc = pb__log_sync_begin(log, &ticket)) > 0) {
         pb__log_sync_run(&ticket);
         rc = pb__log_sync_end(log, &ticket);
     }
+    PB_FAILPOINT(log->env, STOP_SYNCED);
     return rc;
 }
 

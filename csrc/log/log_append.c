@@ -1,5 +1,6 @@
 #include "base/assert.h"
 #include "base/err.h"
+#include "base/failpoint.h"
 #include "log/log_internal.h"
 
 enum { APPEND_BATCHES_MAX = 256 };
@@ -26,6 +27,7 @@ static void add_hint(struct pb_log *log, struct pb_segment *segment, int64_t off
 
 int pb__log_roll(struct pb_log *log, int64_t now_ms) {
     struct pb_segment *active = pb__log_active(log), *segment;
+    PB_FAILPOINT(log->env, ROLL_BEFORE_SEAL);
     if (active != NULL) {
         int rc_trim = pb__segment_trim(active);                             /* or recovery would take the zeros for the end of the log */
         if (rc_trim < 0) return rc_trim;
@@ -34,6 +36,7 @@ int pb__log_roll(struct pb_log *log, int64_t now_ms) {
         pb__env_free(log->env, active->pending);
         active->pending = NULL;
     }
+    PB_FAILPOINT(log->env, ROLL_SEALED);
     int fd, rc = pb__log_add_segment(log, log->end_offset, true, &segment);
     if (rc < 0) return rc;
     if ((rc = pb__file_pin(segment->log, &fd)) < 0) {                       /* the name says where the log ends, even when all before it is deleted */
@@ -43,6 +46,7 @@ int pb__log_roll(struct pb_log *log, int64_t now_ms) {
     pb__file_unpin(segment->log);
     if (log->config->preallocate) pb__segment_preallocate(log, segment);
     log->dir_dirty = true;
+    PB_FAILPOINT(log->env, ROLL_DONE);
     return 0;
 }
 
@@ -100,15 +104,18 @@ static void end_group(struct pb_log *log, struct group *group, int error) {
 static int write_group(struct pb_log *log, struct group *group) {
     struct pb_segment *segment = pb__log_active(log);
     if (group->count == 0) return 0;
+    PB_FAILPOINT(log->env, APPEND_BEFORE_WRITE);
     int rc = pb__file_write(segment->log, group->iov, group->count, segment->end_pos);
     if (rc < 0) {
         rc = write_failed(log, segment, rc);
         take_back_aborted(log, group);
     } else {
+        PB_FAILPOINT(log->env, APPEND_AFTER_WRITE);
         add_hint(log, segment, group->batches[0]->base_offset, segment->end_pos, group->batches[0]->size_bytes);
         for (int32_t i = 0; i < group->count; i++) note_batch(log, segment, group->batches[i], group->now_ms);
         log->end_offset = segment->end_offset;
         log->size_bytes += group->bytes;
+        PB_FAILPOINT(log->env, APPEND_NOTED);
     }
     end_group(log, group, rc);
     return rc;
@@ -119,6 +126,7 @@ static int note_epoch(struct pb_log *log, int32_t leader_epoch, int64_t offset) 
     int rc = pb__epochs_assign(&log->epochs, log->env, leader_epoch, offset);
     if (rc <= 0) return rc;
     if ((rc = pb__log_write_epochs(log, false)) < 0) log->epochs.count--;   /* the next append tries again */
+    PB_FAILPOINT(log->env, APPEND_EPOCH);
     return rc;
 }
 

@@ -13,6 +13,7 @@
 #include "base/assert.h"
 #include "base/endian.h"
 #include "base/err.h"
+#include "base/failpoint.h"
 #include "log/log_internal.h"
 
 enum { NAME_DIGITS = 20, NAMES_MAX = 1 << 22, FOREIGN_BATCH_BYTES_MAX = 128 * 1024 * 1024 };
@@ -187,6 +188,7 @@ static int drop_after(struct pb_log *log, int32_t at) {
     while (rc == 0 && log->segment_count > at + 1) {
         struct pb_segment *segment = pb__log_active(log);
         if ((rc = pb__log_unlink_segment(log, segment->base_offset)) < 0) return rc;
+        PB_FAILPOINT(log->env, RECOVER_SEGMENT_DROPPED);
         log->size_bytes -= segment->end_pos;
         pb__log_drop_segment(log, log->segment_count - 1);
     }
@@ -197,8 +199,11 @@ static int cut(struct pb_log *log, int32_t at, int64_t size) {
     struct pb_segment *segment = log->segments[at];
     pb__env_log(log->env, PB_LOG_WARNING, "event=log-tail-cut topic=%s partition=%d end_offset=%lld bytes=%lld segments=%d", log->topic, log->partition,
                 (long long)segment->end_offset, (long long)(size - segment->end_pos), log->segment_count - at - 1);
+    PB_FAILPOINT(log->env, RECOVER_BEFORE_CUT);
     int rc = drop_after(log, at);
+    PB_FAILPOINT(log->env, RECOVER_DROPPED);
     if (rc == 0 && size > segment->end_pos) rc = pb__file_truncate(segment->log, segment->end_pos);
+    PB_FAILPOINT(log->env, RECOVER_AFTER_CUT);
     if (rc == 0 && size > segment->end_pos) rc = pb__file_datasync(segment->log);   /* else good batches behind a bad one might come back behind new ones */
     log->size_bytes -= size - segment->end_pos;
     return rc;
@@ -224,6 +229,7 @@ static int recover_segment(struct pb_log *log, const struct plan *plan, int32_t 
     bool is_last = at + 1 == log->segment_count;
     int64_t next_base = is_last ? INT64_MAX : log->segments[at + 1]->base_offset;
     int rc = check_batches(log, segment, size, plan->options->clean);
+    PB_FAILPOINT(log->env, RECOVER_SEGMENT);
     if (rc == PB_E_CORRUPT_FILE) return damaged(log, segment->base_offset, segment->end_offset, plan->point, "offsets-missing");
     if (rc < 0 && rc != PB_E_CORRUPT_BATCH) return rc;
     if (segment->end_offset > next_base) return damaged(log, segment->base_offset, segment->end_offset, plan->point, "overlaps-next-segment");
@@ -256,6 +262,7 @@ static int recover_segments(struct pb_log *log, const struct plan *plan) {
         if (rc == 0 && at == plan->first && !plan->options->clean && segment->txn_count < plan->first_txns_kept + plan->first_txns_cut) rc = pb__txn_index_renew(log, segment);
         if (rc == 0 && at + 1 < log->segment_count) {
             (void)pb__index_seal(log, segment);
+            PB_FAILPOINT(log->env, RECOVER_SEALED);
             pb__env_free(log->env, segment->pending);
             segment->pending = NULL;
         }
@@ -337,9 +344,11 @@ static int recover(struct pb_log *log, struct plan *plan) {
     int rc = check_below(log, plan);
     if (rc == 0) rc = begin_at(log, segment, plan->options->clean ? INT64_MAX : pb__max_i64(plan->point, segment->base_offset));
     if (rc == 0) rc = load_epochs(log, plan->first);
+    PB_FAILPOINT(log->env, RECOVER_EPOCHS);
     if (rc == 0 && !plan->options->clean) rc = load_txn_indexes(log, plan->first);
     if (rc == 0 && !plan->options->clean) rc = load_first_txn_index(log, plan);
     if (rc == 0 && !plan->options->clean) rc = pb__producers_restore(log, segment->end_offset);
+    PB_FAILPOINT(log->env, RECOVER_PRODUCERS);
     if (rc == 0) rc = recover_segments(log, plan);
     if (rc == 0 && plan->options->clean) rc = load_txn_indexes(log, last + 1);
     if (rc == 0 && plan->options->clean) rc = pb__producers_restore(log, segment->end_offset);
@@ -351,9 +360,11 @@ static int recover_from(struct pb_log *log, const struct pb_log_options *options
     int rc = add_segments(log, start_offset, listing);
     if (rc < 0) return rc;
     if (log->segment_count == 0) return options->recovery_point <= options->start_offset ? 0 : damaged(log, 0, 0, options->recovery_point, "no-segments");
+    PB_FAILPOINT(log->env, RECOVER_LISTED);
     log->dir_dirty = log->epochs_dirty = !options->clean;                   /* a process that was killed may have left names and bytes that no disk has seen */
     for (int32_t i = 0; i < log->segment_count; i++) log->segments[i]->txn_dirty = log->segments[i]->length_dirty = !options->clean && log->segments[i]->end_offset >= options->recovery_point;
     if ((rc = recover(log, &plan)) < 0) return rc;
+    PB_FAILPOINT(log->env, RECOVER_STATE);
     log->end_offset = pb__log_active(log)->end_offset;
     log->start_offset = pb__max_i64(start_offset, log->segments[0]->base_offset);
     return 0;

@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "base/err.h"
+#include "base/failpoint.h"
 #include "log/log_internal.h"
 
 int pb__log_sync_begin(struct pb_log *log, struct pb_log_sync *ticket) {
@@ -27,6 +28,7 @@ int pb__log_sync_begin(struct pb_log *log, struct pb_log_sync *ticket) {
     ticket->epochs = log->epochs_dirty;
     log->dir_dirty = log->epochs_dirty = false;
     log->syncing = true;
+    PB_FAILPOINT(log->env, SYNC_BEGUN);
     return 1;
 }
 
@@ -61,14 +63,18 @@ static int sync_dirs(const struct pb_env *env, const char *dir) {
     char *slash = strrchr(above, '/');
     if (slash != NULL) *slash = 0;
     int rc = env->dir_sync(env->context, dir);
+    PB_FAILPOINT(env, SYNC_AFTER_DIR);
     if (rc >= 0) rc = env->dir_sync(env->context, slash != NULL ? above : ".");
     return rc < 0 ? PB_E_IO : 0;
 }
 
 void pb__log_sync_run(struct pb_log_sync *ticket) {
+    PB_FAILPOINT(ticket->env, SYNC_BEFORE_FILES);
     for (int32_t i = 0; i < ticket->file_count && ticket->error == 0; i++) ticket->error = pb__file_datasync(ticket->files[i]);
+    PB_FAILPOINT(ticket->env, SYNC_AFTER_FILES);
     if (ticket->error == 0) ticket->error = sync_derived(ticket);
     if (ticket->error == 0 && ticket->names) ticket->error = sync_dirs(ticket->env, ticket->dir);
+    PB_FAILPOINT(ticket->env, SYNC_AFTER_NAMES);
 }
 
 int pb__log_sync_end(struct pb_log *log, struct pb_log_sync *ticket) {

@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "base/err.h"
+#include "base/failpoint.h"
 #include "log/log_internal.h"
 
 static const char *const suffixes[] = { ".log", ".index", ".timeindex", ".txnindex", ".snapshot" };
@@ -87,6 +88,7 @@ static int remove_entry(void *context, const char *name, enum pb_file_kind kind)
     char path[PB_PATH_BYTES_MAX];
     if (kind != PB_FILE_REGULAR || snprintf(path, sizeof path, "%s/%s", removal->path, name) >= (int)sizeof path) return 0;
     (void)removal->env->file_unlink(removal->env->context, path);           /* what stays keeps the directory, and the next start tries again */
+    PB_FAILPOINT(removal->env, DELETE_FILE_REMOVED);
     return 0;
 }
 
@@ -94,7 +96,9 @@ static void remove_work(void *work) {
     struct removal *removal = work;
     const struct pb_env *env = removal->env;
     int rc = env->dir_walk(env->context, removal->path, remove_entry, removal);
+    PB_FAILPOINT(env, DELETE_EMPTIED);
     if (rc >= 0) rc = env->dir_remove(env->context, removal->path);
+    PB_FAILPOINT(env, DELETE_DONE);
     if (rc < 0 && rc != -ENOENT) pb__env_log(env, PB_LOG_WARNING, "event=directory-not-removed path=%s errno=%d", removal->path, -rc);
     pb__env_free(env, removal);
 }
@@ -114,10 +118,12 @@ int pb__log_delete(struct pb_log *log) {
     uint64_t unique[2];
     int rc = 0;
     if (log->has_dir) {
+        PB_FAILPOINT(env, DELETE_BEFORE_RENAME);
         env->random(env->context, unique, sizeof unique);
         int size = snprintf(path, sizeof path, "%s.%016llx%016llx%s", log->dir, (unsigned long long)unique[0], (unsigned long long)unique[1], deleted_suffix);
         rc = size >= (int)sizeof path ? PB_E_INVALID_ARGUMENT : env->file_rename(env->context, log->dir, path);
         if (rc < 0) pb__env_log(env, PB_LOG_ERROR, "event=rename-failed path=%s errno=%d", log->dir, -rc);
+        PB_FAILPOINT(env, DELETE_RENAMED);
         if (rc >= 0) rc = remove_later(env, path);
     }
     pb__log_close(log);

@@ -8,6 +8,7 @@
 
 #include "base/assert.h"
 #include "base/err.h"
+#include "base/failpoint.h"
 #include "log/log_internal.h"
 
 enum { SNAPSHOTS_MAX = 1 << 20 };
@@ -118,6 +119,7 @@ int pb__snapshots_sweep(struct pb_log *log, int64_t offset) {
         if (found.offsets[i] <= offset && (found.offsets[i] == newest || is_begin(log, found.offsets[i]))) continue;
         rc = pb__log_path(log, found.offsets[i], ".snapshot", path);
         int rc_unlink = rc < 0 ? 0 : log->env->file_unlink(log->env->context, path);
+        PB_FAILPOINT(log->env, SNAPSHOT_SWEPT);
         if (rc_unlink < 0 && rc_unlink != -ENOENT) {
             pb__env_log(log->env, PB_LOG_ERROR, "event=unlink-failed path=%s errno=%d", path, -rc_unlink);
             rc = found.offsets[i] > offset ? PB_E_IO : 0;                   /* one of the past does no harm */

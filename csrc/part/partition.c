@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "base/err.h"
+#include "base/failpoint.h"
 #include "part/move.h"
 
 struct pb_partition *pb__partition_get(struct pb_partition *partition) {
@@ -152,6 +153,7 @@ static void sync_work(void *work) {
             pthread_mutex_lock(&partition->lock);
             atomic_fetch_add_explicit(&partition->topic->shared->stat_syncs, 1, memory_order_relaxed);
             rc = pb__log_sync_end(partition->log, &ticket);
+            PB_FAILPOINT(partition->topic->shared->env, SYNC_DONE);
         }
         pb__partition_note_error(partition, rc);
         satisfy_sync_waiters(partition, rc < 0 ? rc : 0);

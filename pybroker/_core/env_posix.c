@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/failpoint.h"
 
 /* A call again and again while a signal interrupts it; -errno on failure. */
 #define RETRY(result, call)                                                                                                                \
@@ -101,11 +103,58 @@ static int submit_work(void *context, pb_work_fn fn, void *work) {
     return rc;
 }
 
+/* ---- places to fail at (base/failpoint.h) */
+
+#ifdef PB_DEBUG
+static void failpoint(void *context, const char *name) {
+    struct pb_env_posix *posix = context;
+    if (strcmp(name, posix->failpoint) != 0 || atomic_fetch_sub(&posix->failpoint_left, 1) != 1) return;
+    if (strcmp(posix->failpoint_action, "exit") == 0) _exit(PB_FAILPOINT_STATUS);
+    if (strcmp(posix->failpoint_action, "stop") == 0) {
+        raise(SIGSTOP);                                                     /* at this thread: it goes no further, and all others stop with it */
+        return;
+    }
+    atomic_store(&posix->failing_error, strcmp(posix->failpoint_action, "eio") == 0 ? EIO : ENOSPC);
+    atomic_store(&posix->failing_thread, gettid());
+}
+
+/* The errno that this thread's file call fails with, once; or 0. */
+static int take_failure(struct pb_env_posix *posix) {
+    int32_t self = gettid();
+    return atomic_load(&posix->failing_thread) == self && atomic_compare_exchange_strong(&posix->failing_thread, &self, 0) ? atomic_load(&posix->failing_error) : 0;
+}
+
+#define FAIL_IF_TOLD(context)                                                                                                              \
+    do {                                                                                                                                   \
+        int told = take_failure(context);                                                                                                  \
+        if (told != 0) return -told;                                                                                                       \
+    } while (0)
+
+/* name[:count][:action]. Returns 0, or PB_E_INVALID_ARGUMENT for what is none of that. */
+static int read_failpoint(struct pb_env_posix *posix, const char *text) {
+    static const char *const actions[] = { "exit", "stop", "eio", "enospc" };
+    size_t size = strcspn(text, ":");
+    if (size >= sizeof posix->failpoint) return PB_E_INVALID_ARGUMENT;
+    memcpy(posix->failpoint, text, size);
+    int32_t known = 0, count = 1;
+    for (int i = 0; i < PB_FAILPOINT_COUNT; i++) known += strcmp(posix->failpoint, pb_failpoint_name((enum pb_failpoint)i)) == 0;
+    char *rest = (char *)(uintptr_t)text + size;
+    if (rest[0] == ':' && rest[1] >= '0' && rest[1] <= '9') count = (int32_t)strtol(rest + 1, &rest, 10);
+    posix->failpoint_action = rest[0] == 0 ? actions[0] : NULL;
+    for (size_t i = 0; rest[0] == ':' && i < sizeof actions / sizeof *actions; i++)
+        if (strcmp(rest + 1, actions[i]) == 0) posix->failpoint_action = actions[i];
+    atomic_store(&posix->failpoint_left, count);
+    return known == 1 && count >= 1 && posix->failpoint_action != NULL ? 0 : PB_E_INVALID_ARGUMENT;
+}
+#else
+#define FAIL_IF_TOLD(context) (void)(context)
+#endif
+
 /* ---- files */
 
 static int file_open(void *context, const char *path, int flags) {
     int mode = O_CLOEXEC | O_NOFOLLOW, rc;
-    (void)context;
+    FAIL_IF_TOLD(context);
     mode |= flags & PB_OPEN_WRITE ? flags & PB_OPEN_READ ? O_RDWR : O_WRONLY : O_RDONLY;
     if (flags & PB_OPEN_CREATE) mode |= O_CREAT;
     if (flags & PB_OPEN_TRUNCATE) mode |= O_TRUNC;
@@ -119,33 +168,33 @@ static int file_close(void *context, int fd) { (void)context; return close(fd) <
 
 static int64_t file_pwritev(void *context, int fd, const struct iovec *iov, int iov_count, int64_t pos) {
     ssize_t rc;
-    (void)context;
+    FAIL_IF_TOLD(context);
     RETRY(rc, pwritev(fd, iov, iov_count, pos));
     return rc;
 }
 
 static int64_t file_pread(void *context, int fd, void *bytes, size_t size_bytes, int64_t pos) {
     ssize_t rc;
-    (void)context;
+    FAIL_IF_TOLD(context);
     RETRY(rc, pread(fd, bytes, size_bytes, pos));
     return rc;
 }
 
 static int file_datasync(void *context, int fd) {
-    (void)context;
+    FAIL_IF_TOLD(context);
     return fdatasync(fd) < 0 ? -errno : 0;                                  /* never again after a failure: the pages are gone */
 }
 
 static int file_truncate(void *context, int fd, int64_t size_bytes) {
     int rc;
-    (void)context;
+    FAIL_IF_TOLD(context);
     RETRY(rc, ftruncate(fd, size_bytes));
     return rc;
 }
 
 static int file_allocate(void *context, int fd, int64_t pos, int64_t size_bytes) {
     int rc;
-    (void)context;
+    FAIL_IF_TOLD(context);
     RETRY(rc, fallocate(fd, FALLOC_FL_KEEP_SIZE, pos, size_bytes));
     return rc;
 }
@@ -168,11 +217,11 @@ static int file_size(void *context, int fd, int64_t *size_bytes_out) {
     return 0;
 }
 
-static int file_rename(void *context, const char *from, const char *to) { (void)context; return rename(from, to) < 0 ? -errno : 0; }
-static int file_unlink(void *context, const char *path) { (void)context; return unlink(path) < 0 ? -errno : 0; }
+static int file_rename(void *context, const char *from, const char *to) { FAIL_IF_TOLD(context); return rename(from, to) < 0 ? -errno : 0; }
+static int file_unlink(void *context, const char *path) { FAIL_IF_TOLD(context); return unlink(path) < 0 ? -errno : 0; }
 static int file_lock(void *context, int fd) { (void)context; return flock(fd, LOCK_EX | LOCK_NB) < 0 ? -errno : 0; }
-static int dir_create(void *context, const char *path) { (void)context; return mkdir(path, 0700) < 0 ? -errno : 0; }
-static int dir_remove(void *context, const char *path) { (void)context; return rmdir(path) < 0 ? -errno : 0; }
+static int dir_create(void *context, const char *path) { FAIL_IF_TOLD(context); return mkdir(path, 0700) < 0 ? -errno : 0; }
+static int dir_remove(void *context, const char *path) { FAIL_IF_TOLD(context); return rmdir(path) < 0 ? -errno : 0; }
 
 static int dir_sync(void *context, const char *path) {
     int fd = file_open(context, path, PB_OPEN_READ | PB_OPEN_DIRECTORY);
@@ -223,6 +272,14 @@ int pb_env_posix_init(struct pb_env_posix *posix, int worker_count, pb_env_log_f
         .file_rename = file_rename, .file_unlink = file_unlink, .file_lock = file_lock, .dir_create = dir_create, .dir_remove = dir_remove, .dir_sync = dir_sync,
         .dir_walk = dir_walk, .disk_free_bytes = disk_free_bytes,
     };
+#ifdef PB_DEBUG
+    const char *order = getenv("PYBROKER_FAILPOINT");
+    if (order != NULL && read_failpoint(posix, order) < 0) {
+        pb_env_posix_deinit(posix);
+        return PB_E_INVALID_ARGUMENT;
+    }
+    if (order != NULL) posix->env.failpoint = failpoint;
+#endif
     return 0;
 }
 

@@ -24,6 +24,12 @@ struct pb_env_posix {
     int32_t worker_max, worker_count, idle_count;
     int stopping;
     pthread_t workers[PB_WORKERS_MAX];
+#ifdef PB_DEBUG
+    char failpoint[64];                                                     /* name of the place to fail at, or nothing */
+    const char *failpoint_action;
+    _Atomic int32_t failpoint_left;                                         /* times until it is the one */
+    _Atomic int32_t failing_thread, failing_error;                          /* whose next file call fails, and how */
+#endif
 };
 
 /* Workers are started when there is work. 0 or PB_E_NOMEM, PB_E_INVALID_ARGUMENT. */

@@ -6,6 +6,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from tests.model.machine import Program
 from tests.model.scenarios import SCENARIOS
 
 BAR = 40
@@ -42,7 +43,7 @@ def main(words: list[str]) -> int:
     for name in options.scenario or SCENARIOS:
         scratch = Path(tempfile.mkdtemp(prefix=f"pybroker-{name}-"))
         bar = Bar(name, options.cycles)
-        outcome = SCENARIOS[name](options.seed, options.cycles, scratch, bar.step, program=options.program)
+        outcome = SCENARIOS[name](options.seed, options.cycles, scratch, bar.step, Program(options.program))
         print(f"\r{outcome}", flush=True)
         if outcome.verdict.anomalies:
             print(f"kept in {scratch / 'kept'}; again: make campaign SEED={options.seed} CYCLES={options.cycles} S={name}", flush=True)

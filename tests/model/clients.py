@@ -12,10 +12,15 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from tests.model.history import ACK, INFO, Log, Poll, Read, Recorder, Values, read_of
+from tests.support.batches import Record, batch
+from tests.support.broker import ForeignBroker
+from tests.support.kafka import NONE, Client
+from tests.support.wire import Closed
 
 WAIT_S: Final = 30.0
 """What a client is given for anything; far more than a restart takes."""
@@ -23,6 +28,8 @@ READ_WAIT_S: Final = 5.0
 """What the final read waits for the next record: the broker has nothing else to do."""
 OUTSTANDING_MAX: Final = 60
 PADDING_MAX: Final = 1500
+WEAK_PADDING_MAX: Final = 12_000
+"""Over several pages, of which a power cut leaves some."""
 
 logging.getLogger("aiokafka").setLevel(logging.CRITICAL)                     # that the broker goes away is what these tests are about
 logging.getLogger("kafka").setLevel(logging.CRITICAL)
@@ -39,6 +46,8 @@ class Worker:
         self.name = name
         self.recorder = recorder
         self.stopping = threading.Event()
+        self.holding = False
+        """Nothing new is sent; what is under way goes on."""
         self.abandoned = False
         self.thread = threading.Thread(target=self._run, name=name, daemon=True)
 
@@ -72,10 +81,13 @@ class Worker:
 class Target:
     """Where a client sends: a topic, its partitions, and the seed that decides."""
 
-    def __init__(self, bootstrap: str, topic: str, partitions: int, seed: str, *, idempotent: bool = True) -> None:
+    def __init__(self, bootstrap: str, topic: str, partitions: int, seed: str, *, idempotent: bool = True, weak: Sequence[int] = ()) -> None:
         self.bootstrap = bootstrap
         self.topic = topic
         self.partitions = partitions
+        self.weak = weak
+        """Partitions that get records with acks=1, and no others: there is data that nobody waits to be synced."""
+        self.strong = [part for part in range(partitions) if part not in weak]
         self.seed = seed
         self.idempotent = idempotent
 
@@ -108,7 +120,7 @@ class ConfluentProducer(Worker):
 
         producer = Producer(self._config())
         while not self.stopping.is_set():
-            if self.outstanding < OUTSTANDING_MAX:
+            if self.outstanding < OUTSTANDING_MAX and not self.holding:
                 self._send_one(producer)
                 producer.poll(0)
             else:
@@ -119,7 +131,7 @@ class ConfluentProducer(Worker):
         producer.purge(in_queue=True, in_flight=True)
 
     def _send_one(self, producer: Any) -> None:
-        part = self.values.random.randrange(self.target.partitions)
+        part = self.values.random.choice(self.target.strong)
         name, value = self.values.next()
         send = self.recorder.send(self.name, self.target.topic, part, name)
         self.outstanding += 1
@@ -154,15 +166,16 @@ class AioProducer(Worker):
         producer = AIOKafkaProducer(bootstrap_servers=self.target.bootstrap, enable_idempotence=True, acks="all", linger_ms=1, compression_type=self.codec,
                                     retry_backoff_ms=10, request_timeout_ms=int(WAIT_S * 1000))  # fmt: skip
         await producer.start()
-        room = asyncio.Semaphore(OUTSTANDING_MAX)
+        room, never = asyncio.Semaphore(OUTSTANDING_MAX), asyncio.Event()
         under_way: set[asyncio.Task[None]] = set()
         try:
             while not self.stopping.is_set():
-                try:
-                    await asyncio.wait_for(room.acquire(), 0.1)
-                except TimeoutError:
+                if self.holding or room.locked():
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(never.wait(), 0.005)
                     continue
-                part = self.values.random.randrange(self.target.partitions)
+                await room.acquire()
+                part = self.values.random.choice(self.target.strong)
                 name, value = self.values.next()
                 send = self.recorder.send(self.name, self.target.topic, part, name)
                 try:
@@ -213,13 +226,15 @@ class PlainProducer(Worker):
                                  reconnect_backoff_max_ms=20, request_timeout_ms=5000, delivery_timeout_ms=6000, max_block_ms=int(WAIT_S * 1000))  # fmt: skip
         try:
             while not self.stopping.is_set():
-                if self.room.acquire(timeout=0.05):
+                if self.holding:
+                    self.stopping.wait(0.01)
+                elif self.room.acquire(timeout=0.05):
                     self._send_one(producer)
         finally:
             producer.close(timeout=0.1 if self.abandoned else WAIT_S)
 
     def _send_one(self, producer: Any) -> None:
-        part = self.values.random.randrange(self.target.partitions)
+        part = self.values.random.choice(self.target.strong)
         name, value = self.values.next()
         send = self.recorder.send(self.name, self.target.topic, part, name)
 
@@ -232,6 +247,41 @@ class PlainProducer(Worker):
             self.room.release()
 
         producer.send(self.target.topic, value, partition=part).add_callback(on_ack).add_errback(on_error)
+
+
+class WeakProducer(Worker):
+    """Raw frames with acks=1, one at a time, to partitions that nobody else writes to: what is in them is not synced soon, and torn by a power cut."""
+
+    def __init__(self, name: str, recorder: Recorder, target: Target) -> None:
+        super().__init__(name, recorder)
+        self.target = target
+        self.values = Values(name, target.seed, WEAK_PADDING_MAX)
+
+    def work(self) -> None:
+        while not self.stopping.wait(0.005):
+            try:
+                client = Client(ForeignBroker(self.target.bootstrap))
+            except OSError:
+                continue                                                    # not there yet
+            try:
+                self._send_all(client)
+            except (Closed, OSError):
+                pass
+            finally:
+                client.close()
+
+    def _send_all(self, client: Client) -> None:
+        while not self.stopping.is_set():
+            part = self.values.random.choice(self.target.weak)
+            name, value = self.values.next()
+            send = self.recorder.send(self.name, self.target.topic, part, name, weak=True)
+            how, offset = INFO, -1
+            try:
+                answer = client.produce(self.target.topic, batch([Record(value)]), partition=part, acks=1)
+                if answer.error_code == NONE:
+                    how, offset = ACK, int(answer.base_offset)
+            finally:
+                self.recorder.done(send, how, offset)
 
 
 # ---- consumers
@@ -328,9 +378,10 @@ def read_all(recorder: Recorder, bootstrap: str, topic: str, partitions: int, se
 
 
 def producers(recorder: Recorder, target: Target) -> list[Worker]:
-    """Two of librdkafka with different codecs, and one of another library."""
+    """Two of librdkafka with different codecs, one of another library, and one with acks=1 where there are partitions for it."""
     other = AioProducer("a1", recorder, target) if target.idempotent else PlainProducer("p1", recorder, target)
-    return [ConfluentProducer("c1", recorder, target), ConfluentProducer("c2", recorder, target, codec="lz4"), other]
+    weak = [WeakProducer("w1", recorder, target)] if target.weak else []
+    return [ConfluentProducer("c1", recorder, target), ConfluentProducer("c2", recorder, target, codec="lz4"), other, *weak]
 
 
 def stop_all(workers: Iterable[Worker]) -> None:

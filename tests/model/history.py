@@ -22,7 +22,7 @@ POWERCUT: Final = "powercut"
 
 
 class Send(NamedTuple):
-    """A record is about to be given to a client library."""
+    """A record is about to be given to a client library. ``weak``: with acks=1, which promises nothing beyond the process."""
 
     id: int
     client: str
@@ -30,6 +30,7 @@ class Send(NamedTuple):
     part: int
     val: str
     t: float
+    weak: bool = False
 
 
 class Done(NamedTuple):
@@ -71,6 +72,15 @@ class Log(NamedTuple):
     t: float
 
 
+class Seek(NamedTuple):
+    """A consumer goes elsewhere: its next poll follows from nothing before."""
+
+    client: str
+    topic: str
+    part: int
+    t: float
+
+
 class Fault(NamedTuple):
     """What was done to the broker, from ``t`` (nothing yet) to ``until`` (it serves again)."""
 
@@ -79,7 +89,7 @@ class Fault(NamedTuple):
     until: float
 
 
-Event = Send | Done | Poll | Log | Fault
+Event = Send | Done | Poll | Log | Seek | Fault
 
 
 # ---- values
@@ -112,34 +122,35 @@ class Recorder:
     def __init__(self, before: Iterable[Event] = ()) -> None:
         self.events: list[Event] = list(before)
         self.acked = 0
+        """Answers that promise something."""
         self.broken: BaseException | None = None
         """Why a client gave up: the run is over."""
         self._ids = max((event.id for event in self.events if isinstance(event, Send)), default=0)
         self._begun: set[str] = set()
-        self._client_of: dict[int, str] = {}
+        self._open: dict[int, tuple[str, bool]] = {}
         self._closed = False
         self._changed = threading.Condition()
 
-    def send(self, client: str, topic: str, part: int, val: str) -> int:
+    def send(self, client: str, topic: str, part: int, val: str, *, weak: bool = False) -> int:
         """Note a send that begins. Returns its id."""
         with self._changed:
             self._ids += 1
             if self._closed:
                 return self._ids
-            self._client_of[self._ids] = client
-            self.events.append(Send(self._ids, client, topic, part, val, time.monotonic()))
+            self._open[self._ids] = client, weak
+            self.events.append(Send(self._ids, client, topic, part, val, time.monotonic(), weak))
             return self._ids
 
     def done(self, send: int, how: str, off: int = -1) -> None:
         with self._changed:
-            client = self._client_of.pop(send, None)
-            if self._closed or client is None:
+            client, weak = self._open.pop(send, ("", False))
+            if self._closed or not client:
                 return
             self.events.append(Done(send, how, off, time.monotonic()))
             if how == ACK:
-                self.acked += 1
+                self.acked += not weak
                 self._begun.add(client)
-                self._changed.notify_all()
+            self._changed.notify_all()
 
     def note(self, event: Event) -> None:
         with self._changed:
@@ -176,6 +187,15 @@ class Recorder:
             if not arrived:
                 raise TimeoutError(f"{target - self.acked} of {count} acknowledgements did not come within {timeout_s} s")
 
+    def wait_quiet(self, timeout_s: float) -> None:
+        """Until no send that promises something is open. Whoever sends was told to hold before."""
+        with self._changed:
+            quiet = self._changed.wait_for(lambda: all(weak for _, weak in self._open.values()) or self.broken is not None, timeout_s)
+            if self.broken is not None:
+                raise self.broken
+            if not quiet:
+                raise TimeoutError(f"sends were still open after {timeout_s} s")
+
     def pause(self, seconds: float) -> None:
         """A moment of the fault's own choice, cut short when a client gives up."""
         with self._changed:
@@ -211,6 +231,8 @@ def as_json(event: Event) -> dict[str, object]:
         name = str(fields.pop("how"))
         if name != ACK:
             fields.pop("off")
+    if isinstance(event, Send):
+        fields["acks"] = 1 if fields.pop("weak") else "all"
     if isinstance(event, Poll | Log):
         fields["recs"] = [[off, val] if ok else [off, val, False] for off, val, ok in event.recs]
     return {"ev": name, **fields}

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from tests.model.history import ACK, FAIL, POWERCUT, Done, Event, Fault, Log, Poll, Send
+from tests.model.history import ACK, FAIL, POWERCUT, Done, Event, Fault, Log, Poll, Seek, Send
 
 Place = tuple[str, int]
 """(topic, partition)."""
@@ -94,8 +94,10 @@ class Judge:
             self._take_poll(event)
         elif isinstance(event, Log):
             self._take_log(event)
+        elif isinstance(event, Seek):
+            self.last_polled.pop((event.client, (event.topic, event.part)), None)
         elif event.kind == POWERCUT:
-            self.cuts.append(event.t)
+            self.cuts.append(event.until)                                   # answers that were under way came until then
 
     def _take_poll(self, poll: Poll) -> None:
         place = poll.topic, poll.part
@@ -174,7 +176,7 @@ class Judge:
 
     def _excused(self, send: Send | None, seen: float) -> bool:
         """Lost with a machine's power after it was read, but never promised to its sender."""
-        return send is not None and self._how(send) != ACK and any(cut >= seen for cut in self.cuts)
+        return send is not None and (send.weak or self._how(send) != ACK) and any(cut >= seen for cut in self.cuts)
 
     def _check_seen(self, place: Place, part: Part) -> None:
         known: dict[int, str] = dict(part.held)
@@ -203,7 +205,7 @@ class Judge:
                 continue
             offsets = part.where.get(send.val)
             if not offsets:
-                if not (self.rules.prefix and done.off >= part.end):
+                if not (self.rules.prefix and done.off >= part.end) and not (send.weak and any(cut >= done.t for cut in self.cuts)):
                     self._bad("lost", f"{send.val} was acknowledged at {place} offset {done.off}; the log is [{part.start}, {part.end})")
             elif done.off >= 0 and done.off not in offsets:
                 self._bad("moved", f"{send.val} was acknowledged at {place} offset {done.off} and is at {offsets}")

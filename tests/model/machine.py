@@ -21,7 +21,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 import pytest
 
@@ -43,13 +43,20 @@ SMALL_LOGS: Final[Mapping[str, str]] = {
 SMALL_TOPIC: Final[Mapping[str, str]] = {"segment.bytes": "32768", "index.interval.bytes": "512"}
 
 
-class Machine:
-    """A broker that is started again and again at one address. ``environment`` and ``program`` may change between starts."""
+class Program(NamedTuple):
+    """What is tested: a pybrokerd (None: the usual one), and what its environment has besides."""
 
-    def __init__(self, disk: Path, scratch: Path, overrides: Mapping[str, str], *, program: Path | None = None, environment: Mapping[str, str] | None = None) -> None:
-        self.broker = Broker(disk / "data", {**SMALL_LOGS, **overrides}, environment=environment)
+    path: Path | None = None
+    environment: Mapping[str, str] = {}
+
+
+class Machine:
+    """A broker that is started again and again at one address."""
+
+    def __init__(self, disk: Path, scratch: Path, overrides: Mapping[str, str], program: Program = Program()) -> None:  # noqa: B008 - immutable
+        self.broker = Broker(disk / "data", {**SMALL_LOGS, **overrides}, environment=program.environment)
         self.broker.log_path = scratch / "broker.log"                       # not on the disk that fails
-        self.program = program
+        self.program = program.path
         self.ready_s: list[float] = []
         """Seconds from each start to the ready line."""
 

@@ -1,5 +1,6 @@
 """Short cases: a producer and a reader of raw frames that note what they do, one request at a time, so that a case takes as long as its broker takes to start."""
 
+import random
 import shutil
 import tempfile
 import time
@@ -75,6 +76,27 @@ def read_all(recorder: Recorder, broker: Broker, topic: str, partitions: int) ->
     try:
         for part in range(partitions):
             recorder.note(read_partition(client, topic, part))
+    finally:
+        client.close()
+
+
+PROBES: Final = 40
+
+
+def probe(recorder: Recorder, broker: Broker, topic: str, partitions: int, chance: random.Random) -> None:
+    """Single records at random offsets, which nobody can find without an index: each a reader of its own in the history."""
+    client = Client(broker)
+    try:
+        for part in range(partitions):
+            start, end = (int(client.offsets(topic, [(part, at)])[0].offset) for at in (-2, -1))
+            for number in range(PROBES if end > start else 0):
+                at = chance.randrange(start, end)
+                answer = client.fetch(topic, at, partition=part, partition_max_bytes=1)
+                records = [record for record in all_records(parse_batches(answer.records, cut_tail=True)) if record.offset >= at]
+                if answer.error_code != NONE or not records or records[0].offset != at:
+                    raise Gone(f"{topic}-{part}: asked for {at} of [{start}, {end}): error {answer.error_code}, {records[:1]}")
+                recorder.note(history.Poll(f"probe{number}", topic, part, (history.read_of(at, records[0].value),), time.monotonic()))
+                recorder.note(history.Seek(f"probe{number}", topic, part, time.monotonic()))
     finally:
         client.close()
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
 
-from tests.model import clients, history
+from tests.model import clients, history, raw
 from tests.model.clients import Target, Worker
 from tests.model.history import Fault, Recorder
 from tests.model.judge import Rules, Verdict, judge
@@ -56,18 +56,20 @@ class Outcome:
 class Run:
     """The parts of a run that lives on one data directory."""
 
-    def __init__(self, name: str, seed: str, machine: Machine, scratch: Path, *, idempotent: bool = True, followers: bool = True) -> None:
+    def __init__(self, name: str, seed: str, machine: Machine, scratch: Path, *, idempotent: bool = True, followers: bool = True, weak: Sequence[int] = ()) -> None:
         self.name = name
         self.seed = seed
         self.machine = machine
         self.scratch = scratch
         self.idempotent = idempotent
         self.followers = followers
+        self.weak = weak
         self.recorder = Recorder()
+        self.workers: list[Worker] = []
         self.random = random.Random(f"{seed}/{name}")
 
     def target(self) -> Target:
-        return Target(self.machine.broker.bootstrap, TOPIC, PARTITIONS, self.seed, idempotent=self.idempotent)
+        return Target(self.machine.broker.bootstrap, TOPIC, PARTITIONS, self.seed, idempotent=self.idempotent, weak=self.weak)
 
     def make_topic(self) -> None:
         client = Client(self.machine.broker)
@@ -96,7 +98,7 @@ class Run:
 
     def play(self, cycles: int, fault: Play, kind: str, *, around: Callable[[], AbstractContextManager[object]] = nullcontext, each: Callable[[], None] = lambda: None) -> None:
         """``cycles`` faults under load, then rest. ``around`` is entered for the time before each fault."""
-        workers = self.start_clients()
+        self.workers = workers = self.start_clients()
         try:
             for cycle in range(cycles):
                 with around():
@@ -111,8 +113,18 @@ class Run:
         if self.recorder.broken is not None:
             raise self.recorder.broken
 
+    def stop_cleanly(self) -> None:
+        """A clean stop while producers hold. A snapshot tells of one batch per producer, as Kafka's do: a producer with more under way would not be known again."""
+        for worker in self.workers:
+            worker.holding = True
+        self.recorder.wait_quiet(clients.WAIT_S)
+        self.machine.broker.stop()
+        for worker in self.workers:
+            worker.holding = False
+
     def judge(self, rules: Rules, cycles: int, begin: float) -> Outcome:
         clients.read_all(self.recorder, self.machine.broker.bootstrap, TOPIC, PARTITIONS, self.seed)
+        raw.probe(self.recorder, self.machine.broker, TOPIC, PARTITIONS, self.random)
         verdict = judge(self.recorder.events, rules)
         return Outcome(self.name, self.seed, cycles, verdict, self.machine.ready_s, time.monotonic() - begin, self.recorder.events)
 
