@@ -246,7 +246,7 @@ void sim_init(struct sim_env *sim) {
     sim->random = 1;
     sim->env = (struct pb_env){ sim, now_ns, wall_ms, random_bytes, sim_alloc, sim_resize, sim_free, sim_log, sim_submit, file_open, file_close, file_pwritev, file_pread,
                                 file_datasync, file_truncate, file_allocate, file_stat, file_size, file_rename, file_unlink, file_lock, dir_create, dir_remove, dir_sync,
-                                dir_walk, disk_free };
+                                dir_walk, disk_free, NULL };
 }
 
 void sim_deinit(struct sim_env *sim) {
