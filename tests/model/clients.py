@@ -22,7 +22,7 @@ from tests.support.broker import ForeignBroker
 from tests.support.kafka import NONE, Client
 from tests.support.wire import Closed
 
-WAIT_S: Final = 30.0
+WAIT_S = 30.0
 """What a client is given for anything; far more than a restart takes."""
 READ_WAIT_S: Final = 5.0
 """What the final read waits for the next record: the broker has nothing else to do."""

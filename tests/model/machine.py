@@ -56,18 +56,14 @@ class Machine:
     def __init__(self, disk: Path, scratch: Path, overrides: Mapping[str, str], program: Program = Program()) -> None:  # noqa: B008 - immutable
         self.broker = Broker(disk / "data", {**SMALL_LOGS, **overrides}, environment=program.environment)
         self.broker.log_path = scratch / "broker.log"                       # not on the disk that fails
-        self.program = program.path
+        if program.path is not None:
+            self.broker.program = program.path
         self.ready_s: list[float] = []
         """Seconds from each start to the ready line."""
 
     def start(self) -> Self:
         begin = time.monotonic()
-        if self.program is None:
-            self.broker.start()
-        else:
-            with pytest.MonkeyPatch.context() as patch:
-                patch.setattr("tests.support.broker.PROGRAM", self.program)
-                self.broker.start()
+        self.broker.start()
         self.ready_s.append(time.monotonic() - begin)
         self.broker.overrides["listeners"] = f"PLAINTEXT://{self.broker.bootstrap}"  # the address that clients know
         return self
@@ -195,8 +191,8 @@ class Adversary:
             os.close(commits)
 
     def _write_pages(self) -> None:
-        logs = sorted(self.data_dir.glob("*/*.log"), key=lambda path: path.name)[-12:]
-        for path in self.random.sample(logs, min(len(logs), 4)):
+        logs = [path for place in self.data_dir.glob("*-*") for path in sorted(place.glob("*.log"))[-3:]]
+        for path in self.random.sample(logs, min(len(logs), 8)):
             try:
                 fd = os.open(path, os.O_RDWR)
             except FileNotFoundError:

@@ -116,11 +116,11 @@ class Case:
 
     def __init__(self, point: str, action: str, program: Path, template: Template, place: Path, scratch: Path) -> None:
         self.point = point
-        self.program = program
         self.place = place
         self.scratch = scratch
         self.recorder = template.copy(place)
         self.broker = broker_in(place, scratch, {"PYBROKER_FAILPOINT": f"{point}:{action}"})
+        self.broker.program = program
         self.broker.overrides["log.flush.offset.checkpoint.interval.ms"] = "200"
 
     def exercise(self) -> None:
@@ -161,9 +161,7 @@ class Case:
 
     def begin(self) -> threading.Thread:
         """Start the process and what makes it work."""
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("tests.support.broker.PROGRAM", self.program)
-            self.broker.spawn()
+        self.broker.spawn()
         thread = threading.Thread(target=self.exercise, daemon=True)
         thread.start()
         return thread

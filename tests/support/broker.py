@@ -58,6 +58,7 @@ class Broker:
         self.config_file = config_file
         self.environment = {**os.environ, **(environment or {})}
         self.log_path = data_dir.parent / f"{data_dir.name}.log"
+        self.program = PROGRAM
         self.process: subprocess.Popen[bytes] | None = None
         self.ready_line = ""
         self.host, self.port = "", 0
@@ -65,7 +66,7 @@ class Broker:
     # ---- starting
 
     def command(self) -> list[str]:
-        words = [str(PROGRAM)] + ([str(self.config_file)] if self.config_file else [])
+        words = [str(self.program)] + ([str(self.config_file)] if self.config_file else [])
         for key, value in self.overrides.items():
             words += ["--override", f"{key}={value}"]
         return words
@@ -73,8 +74,8 @@ class Broker:
     def spawn(self) -> None:
         """Start the process; ``wait_ready`` follows."""
         assert self.process is None
-        if not PROGRAM.exists():
-            pytest.fail(f"{PROGRAM} is not built: make", pytrace=False)
+        if not self.program.exists():
+            pytest.fail(f"{self.program} is not built: make", pytrace=False)
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
                 self.command(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, env=self.environment, cwd=self.data_dir.parent, start_new_session=True
