@@ -114,7 +114,7 @@ static int open_file(struct pb_file_cache *cache, struct pb_file *file) {
     }
     if (fd < 0) {
         if (fd != -ENOENT) pb__env_log(env, PB_LOG_ERROR, "event=file-open-failed path=%s errno=%d", file->path, -fd);
-        return fd == -ENOENT ? PB_E_NOENT : fd == -EMFILE || fd == -ENFILE ? PB_E_LIMIT : fd == -ENOSPC || fd == -EDQUOT ? PB_E_NOSPACE : PB_E_IO;
+        return pb__io_error(fd);
     }
     file->fd = fd;
     file->flags &= ~(PB_OPEN_CREATE | PB_OPEN_TRUNCATE | PB_OPEN_EXCLUSIVE);
@@ -151,9 +151,18 @@ void pb__file_unpin(struct pb_file *file) {
 
 const char *pb__file_path(const struct pb_file *file) { return file->path; }
 
+int pb__io_error(int64_t negative_errno) {
+    switch (-negative_errno) {
+        case ENOSPC: case EDQUOT: return PB_E_NOSPACE;
+        case EMFILE: case ENFILE: return PB_E_LIMIT;
+        case ENOENT: return PB_E_NOENT;
+        default: return PB_E_IO;
+    }
+}
+
 static int failed(const struct pb_file *file, const char *what, int64_t rc) {
     pb__env_log(file->cache->env, PB_LOG_ERROR, "event=%s-failed path=%s errno=%d", what, file->path, (int)-rc);
-    return rc == -ENOSPC || rc == -EDQUOT ? PB_E_NOSPACE : PB_E_IO;
+    return rc == -ENOENT ? PB_E_IO : pb__io_error(rc);                      /* absent is no answer to a write */
 }
 
 int pb__file_set_path(struct pb_file *file, const char *path) {
@@ -255,7 +264,7 @@ int pb__file_truncate(struct pb_file *file, int64_t size_bytes) {
 
 static int whole_failed(const struct pb_env *env, const char *what, const char *path, int64_t rc) {
     pb__env_log(env, PB_LOG_ERROR, "event=%s-failed path=%s errno=%d", what, path, (int)-rc);
-    return rc == -ENOSPC || rc == -EDQUOT ? PB_E_NOSPACE : PB_E_IO;
+    return rc == -ENOENT ? PB_E_IO : pb__io_error(rc);                      /* absent is no answer to a write */
 }
 
 static int write_new(const struct pb_env *env, const char *path, const void *bytes, size_t size_bytes, bool durable) {

@@ -46,6 +46,9 @@ int pb__file_truncate(struct pb_file *file, int64_t size_bytes);
 /* As pb__file_write, on a descriptor: 0 or -errno. */
 int64_t pb__file_write_fd(const struct pb_env *env, int fd, struct iovec *iov, int iov_count, int64_t pos);
 
+/* What a negative errno of a file call means: PB_E_NOSPACE, PB_E_NOENT, PB_E_LIMIT (no descriptor to be had: nothing was done, it may pass), else PB_E_IO. */
+int pb__io_error(int64_t negative_errno);
+
 /* A whole small file replaced at once: write <path>.tmp, sync, rename over, sync the directory. 0, PB_E_IO, PB_E_NOSPACE. */
 int pb__file_replace(const struct pb_env *env, const char *path, const void *bytes, size_t size_bytes);
 /* As replace, without any sync: after a power cut the old bytes, the new ones or none are found. For what says by itself whether it is whole. */

@@ -111,7 +111,7 @@ int pb__log_make_dir(struct pb_log *log) {
     int rc = log->env->dir_create(log->env->context, log->dir);
     if (rc < 0 && rc != -EEXIST) {
         pb__env_log(log->env, PB_LOG_ERROR, "event=mkdir-failed path=%s errno=%d", log->dir, -rc);
-        return rc == -ENOSPC || rc == -EDQUOT ? PB_E_NOSPACE : PB_E_IO;
+        return pb__io_error(rc);
     }
     PB_FAILPOINT(log->env, DIR_MADE);
     if ((rc = pb__log_write_topic_id(log)) < 0) return rc;

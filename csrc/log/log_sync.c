@@ -37,10 +37,10 @@ static int sync_name(const struct pb_env *env, const char *dir, const char *name
     char path[PB_PATH_BYTES_MAX];
     if (snprintf(path, sizeof path, "%s/%s", dir, name) >= (int)sizeof path) return PB_E_INVALID_ARGUMENT;
     int fd = env->file_open(env->context, path, PB_OPEN_READ | PB_OPEN_WRITE);
-    if (fd < 0) return fd == -ENOENT ? 0 : PB_E_IO;
+    if (fd < 0) return fd == -ENOENT ? 0 : pb__io_error(fd);
     int rc = env->file_datasync(env->context, fd);
     env->file_close(env->context, fd);
-    return rc < 0 ? PB_E_IO : 0;
+    return rc < 0 ? pb__io_error(rc) : 0;
 }
 
 /* Leader epochs and aborted transactions stand below the recovery point with the batches they tell of: recovery does not read those again. */
@@ -65,7 +65,7 @@ static int sync_dirs(const struct pb_env *env, const char *dir) {
     int rc = env->dir_sync(env->context, dir);
     PB_FAILPOINT(env, SYNC_AFTER_DIR);
     if (rc >= 0) rc = env->dir_sync(env->context, slash != NULL ? above : ".");
-    return rc < 0 ? PB_E_IO : 0;
+    return rc < 0 ? pb__io_error(rc) : 0;
 }
 
 void pb__log_sync_run(struct pb_log_sync *ticket) {
@@ -83,6 +83,14 @@ int pb__log_sync_end(struct pb_log *log, struct pb_log_sync *ticket) {
         for (int32_t k = 0; k < ticket->file_count; k++)
             if (log->segments[i]->log == ticket->files[k]) log->segments[i]->synced_pos = pb__max_i64(log->segments[i]->synced_pos, ticket->ends[k]);
     for (int32_t k = 0; k < ticket->file_count; k++) pb__file_put(ticket->files[k]);
+    if (ticket->error == PB_E_LIMIT) {                                      /* no descriptor to be had: nothing was tried, the pages are as they were */
+        log->dir_dirty |= ticket->names;
+        log->epochs_dirty |= ticket->epochs;
+        for (int32_t i = 0; i < log->segment_count; i++)
+            for (int32_t k = 0; k < ticket->file_count; k++)
+                log->segments[i]->txn_dirty |= ticket->txn_bases[k] == log->segments[i]->base_offset;
+        return PB_E_LIMIT;
+    }
     if (ticket->error < 0) return pb__log_fail(log, PB_E_IO);               /* what the pages held is lost: nothing behind it may be acknowledged (L4) */
     log->synced_offset = pb__max_i64(log->synced_offset, ticket->end_offset);
     return 0;

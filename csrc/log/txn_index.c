@@ -27,7 +27,7 @@ static int open_index(struct pb_log *log, const struct pb_segment *segment, int 
     if (rc < 0) return rc;
     int fd = log->env->file_open(log->env->context, path, flags);
     if (fd < 0 && fd != -ENOENT) pb__env_log(log->env, PB_LOG_ERROR, "event=open-failed path=%s errno=%d", path, -fd);
-    if (fd < 0) return fd == -ENOENT ? PB_E_NOENT : fd == -ENOSPC || fd == -EDQUOT ? PB_E_NOSPACE : PB_E_IO;
+    if (fd < 0) return pb__io_error(fd);
     *fd_out = fd;
     return 0;
 }
@@ -61,7 +61,7 @@ int pb__txn_index_append(struct pb_log *log, struct pb_segment *segment, const s
     log->dir_dirty = segment->txn_dirty = true;
     if (wrote < 0) {                                                        /* what is there of it is written over by the next */
         pb__env_log(log->env, PB_LOG_ERROR, "event=write-failed topic=%s partition=%d file=txnindex errno=%d", log->topic, log->partition, (int)-wrote);
-        return wrote == -ENOSPC || wrote == -EDQUOT ? PB_E_NOSPACE : PB_E_IO;
+        return pb__io_error(wrote);
     }
     segment->txn_count++;
     return 0;
