@@ -353,7 +353,7 @@ static int check_below(struct pb_log *log, const struct plan *plan) {
 static int recover(struct pb_log *log, struct plan *plan) {
     int32_t last = log->segment_count - 1;
     plan->first = last;
-    plan->point = plan->options->clean ? 0 : plan->options->recovery_point;
+    plan->point = plan->options->recovery_point;
     while (!plan->options->clean && plan->first > 0 && log->segments[plan->first]->base_offset > plan->point) plan->first--;
     struct pb_segment *segment = log->segments[plan->first];
     plan->first_size = segment->end_pos;
