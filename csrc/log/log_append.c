@@ -79,7 +79,8 @@ static int write_failed(struct pb_log *log, struct pb_segment *segment, int rc) 
     if (rc == PB_E_NOENT) return PB_E_CORRUPT_FILE;                          /* taken away under a running broker: no disk that failed */
     if (rc != PB_E_NOSPACE) return pb__log_fail(log, PB_E_IO);
     int rc_cut = pb__file_truncate(segment->log, segment->end_pos);
-    return rc_cut == 0 || rc_cut == PB_E_NOSPACE ? rc : pb__log_fail(log, PB_E_IO);   /* NOSPACE again: the file was never made */
+    if (rc_cut == PB_E_NOSPACE) segment->has_rest = true;                   /* written over by the next append, or cut when the segment ends */
+    return rc_cut == 0 || rc_cut == PB_E_NOSPACE ? rc : pb__log_fail(log, PB_E_IO);
 }
 
 /* The marker did not become part of the log, and its entry must not stay. */

@@ -48,7 +48,7 @@ struct pb_segment {
     bool txn_verified;                                                      /* each was compared with its marker, or made by us; none is missing */
     int32_t bytes_since_entry;
     int64_t open_since_ns;                                                  /* active: when records were first seen in it, 0: not yet */
-    bool preallocated;                                                      /* the file is as long as it may become: zeros behind end_pos */
+    bool has_rest;                                                          /* something may lie behind end_pos: zeros of a preallocated file, a write that failed */
     bool length_dirty;                                                      /* the file was cut since its last sync */
     bool txn_dirty;                                                         /* .txnindex has entries that are not synced */
     bool index_renewed;                                                     /* made anew once already */

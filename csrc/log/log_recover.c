@@ -81,6 +81,27 @@ static int damaged(struct pb_log *log, int64_t segment, int64_t offset, int64_t 
     return PB_E_CORRUPT_FILE;
 }
 
+/* All that belongs in a segment is there, and something behind it: blocks of a preallocated one, the rest of a cut that was lost. */
+static int trim(struct pb_log *log, struct pb_segment *segment, int64_t size, int64_t end_pos) {
+    int rc = pb__file_truncate(segment->log, end_pos);
+    if (rc == 0) rc = pb__file_datasync(segment->log);
+    log->size_bytes -= size - end_pos;
+    segment->end_pos = end_pos;
+    return rc;
+}
+
+/* Nothing but zeros from pos to the segment's end. 1, 0 or an error. */
+static int is_empty_from(struct pb_segment *segment, int64_t pos) {
+    uint8_t bytes[4096];
+    for (size_t got; pos < segment->end_pos; pos += (int64_t)got) {
+        int rc = pb__file_read(segment->log, bytes, (size_t)pb__min_i64(sizeof bytes, segment->end_pos - pos), pos, &got);
+        if (rc < 0 || got == 0) return rc;
+        for (size_t i = 0; i < got; i++)
+            if (bytes[i] != 0) return 0;
+    }
+    return 1;
+}
+
 /* ---- below the recovery point: where segments begin and end */
 
 static int check_begin(struct pb_log *log, struct pb_segment *segment, int64_t recovery_point) {
@@ -101,7 +122,10 @@ static int check_end(struct pb_log *log, struct pb_segment *segment, int64_t rec
     if (rc == PB_E_NOENT) return damaged(log, segment->base_offset, segment->end_offset, recovery_point, "offsets-missing-before-next-segment");
     if (rc == PB_E_CORRUPT_FILE) return damaged(log, segment->base_offset, segment->end_offset, recovery_point, "batches-in-no-order");
     if (rc < 0) return rc;
-    if (pb__batch_last_offset(&batch) + 1 == segment->end_offset && pos + batch.size_bytes == segment->end_pos) return 0;
+    bool is_last = pb__batch_last_offset(&batch) + 1 == segment->end_offset;
+    if (is_last && pos + batch.size_bytes == segment->end_pos) return 0;
+    rc = is_last ? is_empty_from(segment, pos + batch.size_bytes) : 0;      /* preallocated, and the cut was lost */
+    if (rc != 0) return rc < 0 ? rc : trim(log, segment, segment->end_pos, pos + batch.size_bytes);
     return damaged(log, segment->base_offset, pb__batch_last_offset(&batch), recovery_point, "overlaps-next-segment");
 }
 
@@ -209,14 +233,6 @@ static int cut(struct pb_log *log, int32_t at, int64_t size) {
     return rc;
 }
 
-/* All that belongs in a segment is there, and something behind it: blocks of a preallocated one, the rest of a cut that was lost. */
-static int trim(struct pb_log *log, struct pb_segment *segment, int64_t size) {
-    int rc = pb__file_truncate(segment->log, segment->end_pos);
-    if (rc == 0) rc = pb__file_datasync(segment->log);
-    log->size_bytes -= size - segment->end_pos;
-    return rc;
-}
-
 struct plan {
     const struct pb_log_options *options;
     int64_t point, first_size;
@@ -234,7 +250,7 @@ static int recover_segment(struct pb_log *log, const struct plan *plan, int32_t 
     if (rc < 0 && rc != PB_E_CORRUPT_BATCH) return rc;
     if (segment->end_offset > next_base) return damaged(log, segment->base_offset, segment->end_offset, plan->point, "overlaps-next-segment");
     if (rc >= 0 && is_last && segment->end_offset < plan->point) return damaged(log, segment->base_offset, segment->end_offset, plan->point, "ends-before-recovery-point");
-    if (rc < 0 && !is_last && segment->end_offset == next_base) return trim(log, segment, size);
+    if (rc < 0 && !is_last && segment->end_offset == next_base) return trim(log, segment, size, segment->end_pos);
     bool is_hole = rc >= 0 && !is_last && segment->end_offset < next_base && !log->config->compacted;
     if (rc >= 0 && !is_hole) return 0;
     if (segment->end_offset < plan->point || plan->options->clean) return damaged(log, segment->base_offset, segment->end_offset, plan->point, is_hole ? "offsets-missing-before-next-segment" : "bad-batch");
@@ -337,7 +353,7 @@ static int check_below(struct pb_log *log, const struct plan *plan) {
 static int recover(struct pb_log *log, struct plan *plan) {
     int32_t last = log->segment_count - 1;
     plan->first = last;
-    plan->point = plan->options->clean ? 0 : plan->options->recovery_point;
+    plan->point = plan->options->recovery_point;
     while (!plan->options->clean && plan->first > 0 && log->segments[plan->first]->base_offset > plan->point) plan->first--;
     struct pb_segment *segment = log->segments[plan->first];
     plan->first_size = segment->end_pos;

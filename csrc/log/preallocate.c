@@ -13,15 +13,15 @@ void pb__segment_preallocate(struct pb_log *log, struct pb_segment *segment) {
     rc = env->file_allocate(env->context, fd, 0, log->config->segment_bytes_max);
     if (rc >= 0) rc = env->file_truncate(env->context, fd, log->config->segment_bytes_max);
     pb__file_unpin(segment->log);
-    segment->preallocated = rc >= 0;
+    segment->has_rest = rc >= 0;
     if (rc < 0) pb__env_log(env, PB_LOG_WARNING, "event=segment-not-preallocated topic=%s partition=%d segment=%lld errno=%d", log->topic, log->partition, (long long)segment->base_offset, -rc);
 }
 
 int pb__segment_trim(struct pb_segment *segment) {
-    if (!segment->preallocated) return 0;
+    if (!segment->has_rest) return 0;
     int rc = pb__file_truncate(segment->log, segment->end_pos);
     if (rc < 0) return rc == PB_E_NOSPACE ? rc : PB_E_IO;
-    segment->preallocated = false;
+    segment->has_rest = false;
     segment->length_dirty = true;
     return 0;
 }
