@@ -162,7 +162,7 @@ int pb__io_error(int64_t negative_errno) {
 
 static int failed(const struct pb_file *file, const char *what, int64_t rc) {
     pb__env_log(file->cache->env, PB_LOG_ERROR, "event=%s-failed path=%s errno=%d", what, file->path, (int)-rc);
-    return rc == -ENOENT ? PB_E_IO : pb__io_error(rc);                      /* absent is no answer to a write */
+    return pb__io_error(rc) == PB_E_NOSPACE ? PB_E_NOSPACE : PB_E_IO;       /* the file was open: whatever else it is, something may have been done */
 }
 
 int pb__file_set_path(struct pb_file *file, const char *path) {
@@ -249,7 +249,8 @@ int pb__file_datasync(struct pb_file *file) {
     if (rc < 0) return rc;
     rc = file->cache->env->file_datasync(file->cache->env->context, fd);
     pb__file_unpin(file);
-    return rc < 0 ? failed(file, "sync", rc) : 0;
+    if (rc < 0) (void)failed(file, "sync", rc);                             /* whatever its errno: the pages may be lost */
+    return rc < 0 ? PB_E_IO : 0;
 }
 
 int pb__file_truncate(struct pb_file *file, int64_t size_bytes) {

@@ -126,6 +126,7 @@ struct pb_log_sync {
     bool names, epochs;                                                     /* a name was added to dir; leader-epoch-checkpoint was written */
     struct pb_file *files[PB_LOG_SYNC_FILES_MAX];
     int64_t ends[PB_LOG_SYNC_FILES_MAX];
+    bool lengths[PB_LOG_SYNC_FILES_MAX];                                    /* the file was cut since its last sync */
     int64_t txn_bases[PB_LOG_SYNC_FILES_MAX];                               /* base offset whose .txnindex has new entries; -1: none */
     int32_t file_count;
     int64_t end_offset;

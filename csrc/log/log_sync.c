@@ -14,6 +14,7 @@ int pb__log_sync_begin(struct pb_log *log, struct pb_log_sync *ticket) {
     for (int32_t i = 0; i < log->segment_count && ticket->file_count < PB_LOG_SYNC_FILES_MAX; i++) {
         struct pb_segment *segment = log->segments[i];
         if (segment->synced_pos >= segment->end_pos && !segment->length_dirty) continue;
+        ticket->lengths[ticket->file_count] = segment->length_dirty;
         segment->length_dirty = false;
         ticket->files[ticket->file_count] = pb__file_get(segment->log);
         ticket->ends[ticket->file_count] = segment->end_pos;
@@ -40,7 +41,7 @@ static int sync_name(const struct pb_env *env, const char *dir, const char *name
     if (fd < 0) return fd == -ENOENT ? 0 : pb__io_error(fd);
     int rc = env->file_datasync(env->context, fd);
     env->file_close(env->context, fd);
-    return rc < 0 ? pb__io_error(rc) : 0;
+    return rc < 0 ? PB_E_IO : 0;
 }
 
 /* Leader epochs and aborted transactions stand below the recovery point with the batches they tell of: recovery does not read those again. */
@@ -77,20 +78,34 @@ void pb__log_sync_run(struct pb_log_sync *ticket) {
     PB_FAILPOINT(ticket->env, SYNC_AFTER_NAMES);
 }
 
+static struct pb_segment *segment_of_file(const struct pb_log *log, const struct pb_file *file) {
+    for (int32_t i = 0; i < log->segment_count; i++)
+        if (log->segments[i]->log == file) return log->segments[i];
+    return NULL;                                                            /* removed meanwhile */
+}
+
+static void put_files(struct pb_log_sync *ticket) {
+    for (int32_t k = 0; k < ticket->file_count; k++) pb__file_put(ticket->files[k]);
+}
+
 int pb__log_sync_end(struct pb_log *log, struct pb_log_sync *ticket) {
     log->syncing = false;
     for (int32_t i = 0; i < log->segment_count && ticket->error == 0; i++)
         for (int32_t k = 0; k < ticket->file_count; k++)
             if (log->segments[i]->log == ticket->files[k]) log->segments[i]->synced_pos = pb__max_i64(log->segments[i]->synced_pos, ticket->ends[k]);
-    for (int32_t k = 0; k < ticket->file_count; k++) pb__file_put(ticket->files[k]);
     if (ticket->error == PB_E_LIMIT) {                                      /* no descriptor to be had: nothing was tried, the pages are as they were */
         log->dir_dirty |= ticket->names;
         log->epochs_dirty |= ticket->epochs;
-        for (int32_t i = 0; i < log->segment_count; i++)
-            for (int32_t k = 0; k < ticket->file_count; k++)
-                log->segments[i]->txn_dirty |= ticket->txn_bases[k] == log->segments[i]->base_offset;
+        for (int32_t k = 0; k < ticket->file_count; k++) {
+            struct pb_segment *segment = segment_of_file(log, ticket->files[k]);
+            if (segment == NULL) continue;
+            segment->txn_dirty |= ticket->txn_bases[k] >= 0;
+            segment->length_dirty |= ticket->lengths[k];
+        }
+        put_files(ticket);
         return PB_E_LIMIT;
     }
+    put_files(ticket);
     if (ticket->error < 0) return pb__log_fail(log, PB_E_IO);               /* what the pages held is lost: nothing behind it may be acknowledged (L4) */
     log->synced_offset = pb__max_i64(log->synced_offset, ticket->end_offset);
     return 0;

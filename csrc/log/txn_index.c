@@ -61,7 +61,7 @@ int pb__txn_index_append(struct pb_log *log, struct pb_segment *segment, const s
     log->dir_dirty = segment->txn_dirty = true;
     if (wrote < 0) {                                                        /* what is there of it is written over by the next */
         pb__env_log(log->env, PB_LOG_ERROR, "event=write-failed topic=%s partition=%d file=txnindex errno=%d", log->topic, log->partition, (int)-wrote);
-        return pb__io_error(wrote);
+        return wrote == -ENOSPC || wrote == -EDQUOT ? PB_E_NOSPACE : PB_E_IO;
     }
     segment->txn_count++;
     return 0;
