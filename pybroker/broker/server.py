@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, TypeVar
 from pybroker.apis.context import Caller, LogDir, PartitionFacts
 from pybroker.broker import directories, sockets
 from pybroker.broker.broker_config import LOGGER_KEY, SOURCE_LOGGER, BrokerConfig, ConfigEntry, Synonym
+from pybroker.broker.cleaner import Cleaner
 from pybroker.broker.config import ConfigError, Setting
 from pybroker.broker.directories import METADATA_FILE, DirectoryError
 from pybroker.broker.dispatcher import Dispatcher
-from pybroker.broker.cleaner import Cleaner
 from pybroker.broker.housekeeper import Housekeeper
 from pybroker.broker.listeners import Listener
 from pybroker.broker.loop import asyncio
