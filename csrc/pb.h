@@ -88,6 +88,10 @@ int pb_setting_find(const char *name);
     X(retention_bytes)                                                                                                                     \
     X(preallocate)                                                                                                                         \
     X(producer_id_expiration_ms)                                                                                                           \
+    X(cleanable_ratio_ppm)                                                                                                                 \
+    X(compaction_lag_min_ms)                                                                                                               \
+    X(compaction_lag_max_ms)                                                                                                               \
+    X(delete_retention_ms)                                                                                                                 \
     X(file_delete_delay_ms)                                                                                                                \
     X(cleanup_delete)
 #define PB_TOPIC_SETTING_ENUM(name) PB_TOPIC_##name,
@@ -141,7 +145,10 @@ struct pb_partition_info {
     X(files_open)                                                                                                                          \
     X(files_pinned)                                                                                                                        \
     X(segments_deleted)                                                                                                                    \
-    X(segment_bytes_deleted)
+    X(segment_bytes_deleted)                                                                                                               \
+    X(cleaner_runs)                                                                                                                        \
+    X(cleaned_bytes)                                                                                                                       \
+    X(dirty_ratio_max_ppm)
 #define PB_STAT_ENUM(name) PB_STAT_##name,
 enum pb_stat { PB_STATS(PB_STAT_ENUM) PB_STAT_COUNT };
 #undef PB_STAT_ENUM
@@ -178,6 +185,19 @@ enum pb_keep_work {
 };
 /* One round. 0 or an error; PB_KEEP_RETENTION: retention waits for the wall clock to settle, ask again soon. */
 int pb_broker_keep(struct pb_broker *broker, int work);
+/* ---- compaction: threads of the owner's, each with a number of its own */
+enum { PB_CLEANERS_MAX = 64 };
+struct pb_clean_rules {
+    int64_t map_bytes_max;                                                  /* log.cleaner.dedupe.buffer.size, this worker's part */
+    double load_factor;                                                     /* log.cleaner.io.buffer.load.factor */
+    int64_t bytes_max;                                                      /* read and written by one call, about */
+};
+/* A piece of work: choose a log, or a step of the one that was chosen. 1: call again, after what *bytes_out (read and written) costs by the throttle; 0: nothing is
+ * worth it now. After an error that log is let go, and the next call looks for another. */
+int pb_broker_clean(struct pb_broker *broker, int32_t worker, const struct pb_clean_rules *rules, int64_t *bytes_out);
+/* Any thread: steps under way end soon, with PB_E_AGAIN. */
+void pb_broker_stop_cleaning(struct pb_broker *broker);
+
 /* state: 0 good, 1 full, 2 off-line; free bytes as of the last look. Any thread. */
 int pb_broker_log_dir(struct pb_broker *broker, int32_t dir, int *state_out, int64_t *free_bytes_out);
 

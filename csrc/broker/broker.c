@@ -93,6 +93,7 @@ void pb_broker_free(struct pb_broker *broker) {
     if (broker->own_batches.next != NULL) pb__own_records_close(broker);
     pb__mailbox_drop_gone(&broker->mailbox);
     if (broker->api.sessions != NULL) pb__session_cache_free(broker->api.sessions);
+    pb__cleaners_close(broker);
     if (broker->map.by_name != NULL) pb__partition_map_deinit(&broker->map);
     if (broker->part.log_dirs != NULL) pb__log_dirs_close(broker);
     if (broker->files != NULL) pb__file_cache_free(broker->files);
@@ -132,6 +133,10 @@ static void rules_of(const int64_t s[PB_TOPIC_SETTING_COUNT], struct pb_topic_ru
         .retention_bytes = s[PB_TOPIC_retention_bytes],
         .file_delete_delay_ms = s[PB_TOPIC_file_delete_delay_ms],
         .deletes = s[PB_TOPIC_cleanup_delete] != 0,
+        .cleanable_ratio_min = (double)s[PB_TOPIC_cleanable_ratio_ppm] / 1000000,
+        .compaction_lag_min_ms = s[PB_TOPIC_compaction_lag_min_ms],
+        .compaction_lag_max_ms = s[PB_TOPIC_compaction_lag_max_ms],
+        .delete_retention_ms = s[PB_TOPIC_delete_retention_ms],
     };
 }
 
@@ -162,7 +167,7 @@ int pb_broker_put_topic(struct pb_broker *broker, const struct pb_topic_spec *sp
             return PB_E_INVALID_ARGUMENT;
         }
         places[i] = (struct pb_partition_place){ .index = from->index, .log_dir = from->log_dir, .leader_epoch = from->leader_epoch };
-        if (!broker->recovered) pb__log_dirs_checkpointed(broker, spec->name, from->index, from->log_dir, &places[i].recovery_point, &places[i].checkpoint_start);
+        if (!broker->recovered) pb__log_dirs_checkpointed(broker, spec->name, from->index, from->log_dir, &places[i].recovery_point, &places[i].checkpoint_start, &places[i].cleaned_to);
     }
     rules_of(spec->settings, &rules, &config);
     rc = pb__partition_map_put(&broker->map, spec->id, spec->name, places, spec->partition_count, &rules, &config);
@@ -274,6 +279,7 @@ int pb_broker_close_logs(struct pb_broker *broker) {
     size_t count = (size_t)broker->part.log_dir_count;
     struct closing closing = { .clean = pb__env_alloc(broker->env, count * sizeof *closing.clean) };
     if (closing.clean == NULL) return PB_E_NOMEM;
+    pb__cleaners_close(broker);
     for (size_t i = 0; i < count; i++) closing.clean[i] = true;
     int rc = pb__partition_map_each(&broker->map, close_one, &closing);
     for (size_t i = 0; rc < 0 && i < count; i++) closing.clean[i] = false;
@@ -376,5 +382,8 @@ int pb_broker_stats(struct pb_broker *broker, int64_t out[PB_STAT_COUNT]) {
     out[PB_STAT_files_pinned] = pinned;
     out[PB_STAT_segments_deleted] = broker->stat_segments_deleted;
     out[PB_STAT_segment_bytes_deleted] = broker->stat_bytes_deleted;
+    out[PB_STAT_cleaner_runs] = broker->stat_cleaner_runs;
+    out[PB_STAT_cleaned_bytes] = broker->stat_cleaned_bytes;
+    out[PB_STAT_dirty_ratio_max_ppm] = broker->stat_dirty_ratio_ppm;
     return 0;
 }

@@ -12,7 +12,7 @@
 #include "pb.h"
 
 /* What a checkpoint file said of a partition; kept until its log is opened. */
-struct pb_checkpointed { char *topic; int32_t partition, log_dir; int64_t recovery_point, start_offset; };
+struct pb_checkpointed { char *topic; int32_t partition, log_dir; int64_t recovery_point, start_offset, cleaned_to; };
 
 struct pb_broker {
     const struct pb_env *env;
@@ -30,6 +30,9 @@ struct pb_broker {
     pthread_mutex_t keep_lock;                                              /* one mover of log starts; the one above is taken inside */
     struct pb_clock_watch clock;                                            /* of the housekeeping thread */
     _Atomic int64_t clock_settle_ms, stat_segments_deleted, stat_bytes_deleted;
+    struct pb_cleaner *cleaners[PB_CLEANERS_MAX];                           /* each its worker's */
+    _Atomic bool stop_cleaning;
+    _Atomic int64_t stat_cleaner_runs, stat_cleaned_bytes, stat_dirty_ratio_ppm;
     struct pb_checkpointed *checkpointed;                                   /* in order of (topic, partition) */
     int32_t checkpointed_count, checkpointed_capacity;
     bool checkpointed_sorted;
@@ -62,14 +65,20 @@ struct pb_loop {
 /* broker/own_records.c: forget what waits; nothing syncs any more. */
 void pb__own_records_close(struct pb_broker *broker);
 
+/* broker/cleaner.c: runs under way are given up; no worker calls any more. */
+void pb__cleaners_close(struct pb_broker *broker);
+
 /* broker/log_dirs.c: the directories of log.dirs: locks, clean marks, checkpoints. */
 int pb__log_dirs_open(struct pb_broker *broker, const struct pb_broker_options *options, int32_t *failed_dir_out);
 void pb__log_dirs_close(struct pb_broker *broker);
 /* What the checkpoints say of a partition: 0 where they are silent. */
-void pb__log_dirs_checkpointed(struct pb_broker *broker, const char *topic, int32_t partition, int32_t log_dir, int64_t *recovery_point_out, int64_t *start_offset_out);
+void pb__log_dirs_checkpointed(struct pb_broker *broker, const char *topic, int32_t partition, int32_t log_dir, int64_t *recovery_point_out, int64_t *start_offset_out,
+                               int64_t *cleaned_to_out);
 void pb__log_dirs_forget_checkpointed(struct pb_broker *broker);
 /* Write the log starts alone, where a partition waits for it (start_noted). 0 or the first error. */
 int pb__log_dirs_checkpoint_starts(struct pb_broker *broker);
+/* Write cleaner-offset-checkpoint alone. */
+int pb__log_dirs_checkpoint_cleaned(struct pb_broker *broker);
 /* Write the checkpoint files of all directories that are not off-line; clean: the mark as well, after everything else is on disk, where all logs were closed. */
 int pb__log_dirs_checkpoint(struct pb_broker *broker, const bool *clean);
 

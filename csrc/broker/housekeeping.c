@@ -1,9 +1,5 @@
 #include "broker/housekeeping.h"
 
-#include <errno.h>
-#include <stdio.h>
-#include <string.h>
-
 #include "base/assert.h"
 
 /* ---- segments that leave */
@@ -64,17 +60,6 @@ static void cut_gathered(struct retain_round *round) {
     round->count = 0;
 }
 
-/* Whether the log is open or has files to open: one that nothing was written to stays closed. */
-static bool has_files(struct pb_partition *partition) {
-    const struct pb_part_shared *shared = partition->topic->shared;
-    char path[PB_PATH_BYTES_MAX];
-    struct pb_file_stat stat;
-    if (partition->log != NULL) return pb__log_has_directory(partition->log);
-    if (partition->offline || partition->deleted) return false;
-    int size = snprintf(path, sizeof path, "%s/%s-%d", shared->log_dirs[partition->log_dir], partition->topic->name, partition->index);
-    return size < (int)sizeof path && shared->env->file_stat(shared->env->context, path, &stat) >= 0;
-}
-
 /* Find out how far the log may begin later. */
 static int look_at(struct pb_partition *partition, int64_t now_ms, struct pb_keep_cut *cut) {
     struct pb_retain_rules rules;
@@ -83,7 +68,7 @@ static int look_at(struct pb_partition *partition, int64_t now_ms, struct pb_kee
     int rc = 1;
     while (rc > 0) {
         pthread_mutex_lock(&partition->lock);
-        rc = has_files(partition) ? pb__partition_open(partition) : PB_E_NOENT;
+        rc = pb__partition_has_files(partition) ? pb__partition_open(partition) : PB_E_NOENT;
         if (rc == 0 && !begun) {
             rules = cut->rules = pb__log_retain_rules(partition->log, partition->high_watermark, now_ms);
             cut->start = start_now = pb__log_start_offset(partition->log);

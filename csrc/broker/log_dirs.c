@@ -10,6 +10,7 @@
 
 static const char CLEAN_MARK[] = ".kafka_cleanshutdown", LOCK[] = ".lock";
 static const char RECOVERY_POINTS[] = "recovery-point-offset-checkpoint", START_OFFSETS[] = "log-start-offset-checkpoint", HIGH_WATERMARKS[] = "replication-offset-checkpoint";
+static const char CLEANED[] = "cleaner-offset-checkpoint";
 
 static int path_in(char path[PB_PATH_BYTES_MAX], const char *dir, const char *name) {
     int size = snprintf(path, PB_PATH_BYTES_MAX, "%s/%s", dir, name);
@@ -50,7 +51,8 @@ static int take_clean_mark(struct pb_broker *broker, int32_t dir) {
 
 /* ---- checkpoints read at start */
 
-struct reading { struct pb_broker *broker; int32_t log_dir; bool starts; int rc; };
+enum kind { POINT, START, CLEAN };
+struct reading { struct pb_broker *broker; int32_t log_dir; enum kind kind; int rc; };
 
 static void add_checkpointed(void *context, const char *topic, int32_t partition, int64_t offset) {
     struct reading *reading = context;
@@ -72,13 +74,14 @@ static void add_checkpointed(void *context, const char *topic, int32_t partition
         return;
     }
     broker->checkpointed[broker->checkpointed_count++] = (struct pb_checkpointed){
-        .topic = name, .partition = partition, .log_dir = reading->log_dir, .recovery_point = reading->starts ? 0 : offset, .start_offset = reading->starts ? offset : 0
+        .topic = name, .partition = partition, .log_dir = reading->log_dir, .recovery_point = reading->kind == POINT ? offset : 0, .start_offset = reading->kind == START ? offset : 0,
+        .cleaned_to = reading->kind == CLEAN ? offset : 0
     };
 }
 
-static int read_checkpoint(struct pb_broker *broker, int32_t dir, const char *name, bool starts) {
+static int read_checkpoint(struct pb_broker *broker, int32_t dir, const char *name, enum kind kind) {
     char path[PB_PATH_BYTES_MAX];
-    struct reading reading = { broker, dir, starts, 0 };
+    struct reading reading = { broker, dir, kind, 0 };
     int rc = path_in(path, broker->part.log_dirs[dir], name);
     if (rc < 0) return rc;
     rc = pb__checkpoint_read(broker->env, path, add_checkpointed, &reading);
@@ -98,8 +101,9 @@ static int compare(const void *left, const void *right) {
     return a->log_dir - b->log_dir;
 }
 
-void pb__log_dirs_checkpointed(struct pb_broker *broker, const char *topic, int32_t partition, int32_t log_dir, int64_t *recovery_point_out, int64_t *start_offset_out) {
-    *recovery_point_out = *start_offset_out = 0;
+void pb__log_dirs_checkpointed(struct pb_broker *broker, const char *topic, int32_t partition, int32_t log_dir, int64_t *recovery_point_out, int64_t *start_offset_out,
+                               int64_t *cleaned_to_out) {
+    *recovery_point_out = *start_offset_out = *cleaned_to_out = 0;
     if (broker->checkpointed_count == 0) return;
     if (!broker->checkpointed_sorted) qsort(broker->checkpointed, (size_t)broker->checkpointed_count, sizeof *broker->checkpointed, compare);
     broker->checkpointed_sorted = true;
@@ -111,6 +115,7 @@ void pb__log_dirs_checkpointed(struct pb_broker *broker, const char *topic, int3
     for (; found < end && compare(found, &key) == 0; found++) {             /* one entry of each file */
         *recovery_point_out = pb__max_i64(*recovery_point_out, found->recovery_point);
         *start_offset_out = pb__max_i64(*start_offset_out, found->start_offset);
+        *cleaned_to_out = pb__max_i64(*cleaned_to_out, found->cleaned_to);
     }
 }
 
@@ -138,8 +143,9 @@ int pb__log_dirs_open(struct pb_broker *broker, const struct pb_broker_options *
         int rc = broker->part.log_dirs[i] == NULL ? PB_E_NOMEM : lock_dir(broker, i);
         PB_FAILPOINT(env, START_LOCKED);
         if (rc == 0) rc = take_clean_mark(broker, i);
-        if (rc == 0) rc = read_checkpoint(broker, i, RECOVERY_POINTS, false);
-        if (rc == 0) rc = read_checkpoint(broker, i, START_OFFSETS, true);
+        if (rc == 0) rc = read_checkpoint(broker, i, RECOVERY_POINTS, POINT);
+        if (rc == 0) rc = read_checkpoint(broker, i, START_OFFSETS, START);
+        if (rc == 0) rc = read_checkpoint(broker, i, CLEANED, CLEAN);
         if (rc < 0) return rc;
     }
     PB_FAILPOINT(env, START_CHECKPOINTS_READ);
@@ -164,14 +170,15 @@ void pb__log_dirs_close(struct pb_broker *broker) {
 
 struct writing {
     struct pb_broker *broker;
-    struct pb_checkpoint_entry *points, *starts, *marks;
+    struct pb_checkpoint_entry *points, *starts, *marks, *cleaned;
     struct pb_partition **held;                                             /* the topic names of entries belong to these */
-    int32_t count, capacity, dir;
+    int32_t count, cleaned_count, capacity, dir;
     bool starts_wait;                                                       /* a partition has start_noted */
 };
 
 static void add(struct writing *writing, struct pb_partition *partition, int64_t point, int64_t start, int64_t mark) {
     const char *topic = partition->topic->name;
+    if (partition->cleaned_to > 0) writing->cleaned[writing->cleaned_count++] = (struct pb_checkpoint_entry){ topic, partition->index, partition->cleaned_to };
     writing->held[writing->count] = pb__partition_get(partition);
     writing->points[writing->count] = (struct pb_checkpoint_entry){ topic, partition->index, point };
     writing->starts[writing->count] = (struct pb_checkpoint_entry){ topic, partition->index, start };
@@ -204,10 +211,10 @@ static int count_partition(void *context, struct pb_partition *partition) {
     return 0;
 }
 
-static int write_checkpoint(struct writing *writing, const char *name, const struct pb_checkpoint_entry *entries) {
+static int write_checkpoint(struct writing *writing, const char *name, const struct pb_checkpoint_entry *entries, int32_t count) {
     char path[PB_PATH_BYTES_MAX];
     int rc = path_in(path, writing->broker->part.log_dirs[writing->dir], name);
-    return rc < 0 ? rc : pb__checkpoint_write(writing->broker->env, path, entries, writing->count);
+    return rc < 0 ? rc : pb__checkpoint_write(writing->broker->env, path, entries, count);
 }
 
 static int write_clean_mark(struct pb_broker *broker, int32_t dir) {
@@ -220,7 +227,7 @@ static int write_clean_mark(struct pb_broker *broker, int32_t dir) {
 
 /* What the files of one directory shall say. */
 static int gather(struct writing *writing) {
-    writing->count = 0;
+    writing->count = writing->cleaned_count = 0;
     writing->starts_wait = false;
     return pb__partition_map_each(&writing->broker->map, collect, writing);
 }
@@ -229,24 +236,42 @@ static void let_go(struct writing *writing) {
     while (writing->count > 0) pb__partition_put(writing->held[--writing->count]);
 }
 
+/* A directory in which nothing was compacted has no such file. */
+static int write_cleaned(struct writing *writing) {
+    char path[PB_PATH_BYTES_MAX];
+    struct pb_file_stat stat;
+    const struct pb_env *env = writing->broker->env;
+    int rc = path_in(path, writing->broker->part.log_dirs[writing->dir], CLEANED);
+    if (rc < 0 || (writing->cleaned_count == 0 && env->file_stat(env->context, path, &stat) < 0)) return rc;
+    return write_checkpoint(writing, CLEANED, writing->cleaned, writing->cleaned_count);
+}
+
 static int checkpoint_dir(struct writing *writing, bool clean) {
     int rc = gather(writing);
     PB_FAILPOINT(writing->broker->env, CHECKPOINT_BEGUN);
-    if (rc == 0) rc = write_checkpoint(writing, RECOVERY_POINTS, writing->points);
+    if (rc == 0) rc = write_checkpoint(writing, RECOVERY_POINTS, writing->points, writing->count);
     PB_FAILPOINT(writing->broker->env, CHECKPOINT_POINTS);
-    if (rc == 0) rc = write_checkpoint(writing, START_OFFSETS, writing->starts);
+    if (rc == 0) rc = write_checkpoint(writing, START_OFFSETS, writing->starts, writing->count);
     PB_FAILPOINT(writing->broker->env, CHECKPOINT_STARTS);
-    if (rc == 0) rc = write_checkpoint(writing, HIGH_WATERMARKS, writing->marks);
+    if (rc == 0) rc = write_checkpoint(writing, HIGH_WATERMARKS, writing->marks, writing->count);
     PB_FAILPOINT(writing->broker->env, CHECKPOINT_MARKS);
+    if (rc == 0 && (clean || writing->broker->checkpoints_stale)) rc = write_cleaned(writing);
     if (rc == 0 && clean) rc = write_clean_mark(writing->broker, writing->dir);
     if (clean) PB_FAILPOINT(writing->broker->env, CLEAN_MARKED);
     let_go(writing);
     return rc;
 }
 
+static int checkpoint_cleaned(struct writing *writing) {
+    int rc = gather(writing);
+    if (rc == 0) rc = write_cleaned(writing);
+    let_go(writing);
+    return rc;
+}
+
 static int checkpoint_starts(struct writing *writing) {
     int rc = gather(writing);
-    if (rc == 0 && writing->starts_wait) rc = write_checkpoint(writing, START_OFFSETS, writing->starts);
+    if (rc == 0 && writing->starts_wait) rc = write_checkpoint(writing, START_OFFSETS, writing->starts, writing->count);
     let_go(writing);
     return rc;
 }
@@ -256,22 +281,23 @@ static int writing_init(struct writing *writing, struct pb_broker *broker) {
     int rc = pb__partition_map_each(&broker->map, count_partition, &writing->capacity);
     if (rc < 0) return rc;
     size_t count = (size_t)writing->capacity + 1;
-    writing->points = pb__env_alloc(broker->env, 3 * count * sizeof *writing->points);
+    writing->points = pb__env_alloc(broker->env, 4 * count * sizeof *writing->points);
     writing->held = pb__env_alloc(broker->env, count * sizeof *writing->held);
     if (writing->points == NULL || writing->held == NULL) return PB_E_NOMEM;
     writing->starts = writing->points + count;
     writing->marks = writing->starts + count;
+    writing->cleaned = writing->marks + count;
     return 0;
 }
 
-/* All directories in turn; a disk that fails costs its own. clean, starts_only: as the two below. */
-static int checkpoint_all(struct pb_broker *broker, const bool *clean, bool starts_only) {
+/* All directories in turn; a disk that fails costs its own. one: the file to write alone, NULL: all of them. */
+static int checkpoint_all(struct pb_broker *broker, const bool *clean, int (*one)(struct writing *writing)) {
     struct writing writing;
     pthread_mutex_lock(&broker->checkpoint_lock);
     int rc = writing_init(&writing, broker);
     for (; rc != PB_E_NOMEM && writing.dir < broker->part.log_dir_count; writing.dir++) {
         if (pb__log_dir_is_offline(&broker->part, writing.dir)) continue;
-        int rc_dir = starts_only ? checkpoint_starts(&writing) : checkpoint_dir(&writing, clean != NULL && clean[writing.dir]);
+        int rc_dir = one != NULL ? one(&writing) : checkpoint_dir(&writing, clean != NULL && clean[writing.dir]);
         if (rc_dir < 0) pb__log_dir_failed(&broker->part, writing.dir, rc_dir);
         if (rc == 0) rc = rc_dir;
     }
@@ -281,5 +307,6 @@ static int checkpoint_all(struct pb_broker *broker, const bool *clean, bool star
     return rc;
 }
 
-int pb__log_dirs_checkpoint(struct pb_broker *broker, const bool *clean) { return checkpoint_all(broker, clean, false); }
-int pb__log_dirs_checkpoint_starts(struct pb_broker *broker) { return checkpoint_all(broker, NULL, true); }
+int pb__log_dirs_checkpoint(struct pb_broker *broker, const bool *clean) { return checkpoint_all(broker, clean, NULL); }
+int pb__log_dirs_checkpoint_starts(struct pb_broker *broker) { return checkpoint_all(broker, NULL, checkpoint_starts); }
+int pb__log_dirs_checkpoint_cleaned(struct pb_broker *broker) { return checkpoint_all(broker, NULL, checkpoint_cleaned); }

@@ -171,6 +171,7 @@ int pb__log_open(const struct pb_log_options *options, struct pb_log **log_out) 
     int rc = log_new(options, &log);
     if (rc < 0) return rc;
     log->start_offset = log->end_offset = log->synced_offset = options->start_offset;
+    log->sparse_to = options->cleaned_to;
     log->stop = options->stop;
     rc = log->env->file_stat(log->env->context, log->dir, &stat);
     if (rc == -ENOENT) {

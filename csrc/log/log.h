@@ -33,6 +33,9 @@ struct pb_log_config {
     int64_t retention_ms, retention_bytes;                                  /* negative: no bound */
     int64_t file_delete_delay_ms;                                           /* file.delete.delay.ms */
     bool deletes;                                                           /* cleanup.policy has delete */
+    double cleanable_ratio_min;                                             /* min.cleanable.dirty.ratio */
+    int64_t compaction_lag_min_ms, compaction_lag_max_ms;                   /* min|max.compaction.lag.ms */
+    int64_t delete_retention_ms;                                            /* delete.retention.ms */
 };
 
 struct pb_log_options {
@@ -44,6 +47,7 @@ struct pb_log_options {
     uint8_t topic_id[16];                                                   /* goes to partition.metadata */
     const struct pb_log_config *config;
     bool clean;                                                             /* the broker stopped cleanly: trust files, read nothing but the tail's state */
+    int64_t cleaned_to;                                                     /* from cleaner-offset-checkpoint, 0 when absent: offsets below may be missing */
     int64_t recovery_point;                                                 /* from recovery-point-offset-checkpoint, 0 when absent */
     int64_t start_offset;                                                   /* from log-start-offset-checkpoint, 0 when absent */
     struct pb_codec_workspace *codec;                                       /* borrowed for the call: recovery may decompress */

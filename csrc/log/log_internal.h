@@ -70,6 +70,7 @@ struct pb_log {
     struct pb_segment **segments;
     int32_t segment_count, segment_capacity;
     int64_t start_offset, end_offset, synced_offset, size_bytes;
+    int64_t sparse_to;                                                      /* it was compacted: below, offsets may be missing */
     int64_t roll_jitter_ms;
     struct pb_producers producers;
     struct pb_epochs epochs;
@@ -83,6 +84,9 @@ struct pb_log {
 };
 
 static inline struct pb_segment *pb__log_active(const struct pb_log *log) { return log->segment_count > 0 ? log->segments[log->segment_count - 1] : NULL; }
+
+/* Whether compaction may have taken this offset, now or before cleanup.policy changed. */
+static inline bool pb__log_may_lack(const struct pb_log *log, int64_t offset) { return log->config->compacted || offset < log->sparse_to; }
 
 /* log.c */
 int pb__log_path(const struct pb_log *log, int64_t base_offset, const char *suffix, char path[PB_PATH_BYTES_MAX]);
@@ -151,6 +155,11 @@ int pb__txn_index_load(struct pb_log *log, struct pb_segment *segment, int64_t o
 /* All anew from the segment's batches. */
 int pb__txn_index_renew(struct pb_log *log, struct pb_segment *segment);
 
+/* Entries of aborted transactions that overlap [from, to), in order of first offset; owned by the caller (env->alloc). */
+int pb__log_aborted_collect(struct pb_log *log, int64_t from, int64_t to, struct pb_completed_txn **items_out, int32_t *count_out);
+enum { PB_TXN_ENTRY_BYTES = 34 };
+void pb__txn_entry_write(const struct pb_completed_txn *txn, uint8_t bytes[PB_TXN_ENTRY_BYTES]);
+
 /* log_scan.c: batches of one segment from pos on, header by header. */
 struct pb_scan {
     struct pb_log *log;
@@ -172,6 +181,10 @@ void pb__scan_close(struct pb_scan *scan);
 /* 20 digits, then exactly the suffix. */
 bool pb__log_parse_name(const char *name, const char *suffix, int64_t *offset_out);
 int pb__log_recover(struct pb_log *log, const struct pb_log_options *options);
+
+/* compact_swap.c: at start, before names are read: what compaction left. A group whose files are all named .swap takes the place of its segments, one that
+ * was not ready is removed. PB_E_IO; PB_E_CORRUPT_FILE: a group that was ready cannot be read. */
+int pb__log_finish_swaps(struct pb_log *log);
 
 /* producer_replay.c: the producers' state at `to`, from the newest snapshot at or below it and the headers behind that. */
 int pb__producers_restore(struct pb_log *log, int64_t to);

@@ -16,9 +16,9 @@ static const struct pb_log_hint *find_hint(const struct pb_log *log, int64_t off
 static int locate(struct pb_log *log, struct pb_segment **segment, int64_t offset, int64_t *pos_out, struct pb_batch *batch) {
     for (;;) {
         int rc = pb__segment_locate(log, *segment, offset, pos_out, batch);
-        if (rc == 0 && batch->base_offset > offset && !log->config->compacted) rc = PB_E_CORRUPT_FILE;
+        if (rc == 0 && batch->base_offset > offset && !pb__log_may_lack(log, offset)) rc = PB_E_CORRUPT_FILE;
         if (rc != PB_E_NOENT) return rc;
-        if (!log->config->compacted || *segment == pb__log_active(log)) return PB_E_CORRUPT_FILE;
+        if (!pb__log_may_lack(log, offset) || *segment == pb__log_active(log)) return PB_E_CORRUPT_FILE;
         *segment = pb__log_segment_of(log, (*segment)->end_offset);
     }
 }

@@ -109,7 +109,7 @@ static int check_begin(struct pb_log *log, struct pb_segment *segment, int64_t r
     int rc = segment->end_pos == 0 ? 0 : pb__segment_header(segment, 0, &batch);
     if (rc < 0 || segment->end_pos == 0) return rc;
     if (rc == 0) return damaged(log, segment->base_offset, segment->base_offset, recovery_point, "begins-with-no-batch");
-    if (batch.base_offset == segment->base_offset || (log->config->compacted && batch.base_offset > segment->base_offset)) return 0;
+    if (batch.base_offset == segment->base_offset || (pb__log_may_lack(log, segment->base_offset) && batch.base_offset > segment->base_offset)) return 0;
     return damaged(log, segment->base_offset, batch.base_offset, recovery_point, "name-is-not-its-first-offset");
 }
 
@@ -118,7 +118,7 @@ static int check_end(struct pb_log *log, struct pb_segment *segment, int64_t rec
     struct pb_batch batch;
     int64_t pos;
     int rc = pb__segment_locate(log, segment, segment->end_offset - 1, &pos, &batch);
-    if (rc == PB_E_NOENT && log->config->compacted) return 0;
+    if (rc == PB_E_NOENT && pb__log_may_lack(log, segment->end_offset - 1)) return 0;
     if (rc == PB_E_NOENT) return damaged(log, segment->base_offset, segment->end_offset, recovery_point, "offsets-missing-before-next-segment");
     if (rc == PB_E_CORRUPT_FILE) return damaged(log, segment->base_offset, segment->end_offset, recovery_point, "batches-in-no-order");
     if (rc < 0) return rc;
@@ -169,7 +169,7 @@ static int begin_at(struct pb_log *log, struct pb_segment *segment, int64_t offs
 /* Whether the batch may come behind what the segment has. A sum that is right and an offset that is not are no torn tail: PB_E_CORRUPT_FILE, nothing is cut. */
 static int check_offset(const struct pb_log *log, const struct pb_segment *segment, const struct pb_batch *batch) {
     if (batch->base_offset < segment->end_offset || pb__batch_last_offset(batch) - segment->base_offset > INT32_MAX) return PB_E_CORRUPT_BATCH;
-    return batch->base_offset == segment->end_offset || log->config->compacted ? 0 : PB_E_CORRUPT_FILE;
+    return batch->base_offset == segment->end_offset || pb__log_may_lack(log, segment->end_offset) ? 0 : PB_E_CORRUPT_FILE;
 }
 
 /* Batches from segment->end_pos on, up to size; all that is derived from them is made on the way. Stops at the first that is no batch. */
@@ -251,7 +251,7 @@ static int recover_segment(struct pb_log *log, const struct plan *plan, int32_t 
     if (segment->end_offset > next_base) return damaged(log, segment->base_offset, segment->end_offset, plan->point, "overlaps-next-segment");
     if (rc >= 0 && is_last && segment->end_offset < plan->point) return damaged(log, segment->base_offset, segment->end_offset, plan->point, "ends-before-recovery-point");
     if (rc < 0 && !is_last && segment->end_offset == next_base) return trim(log, segment, size, segment->end_pos);
-    bool is_hole = rc >= 0 && !is_last && segment->end_offset < next_base && !log->config->compacted;
+    bool is_hole = rc >= 0 && !is_last && segment->end_offset < next_base && !pb__log_may_lack(log, segment->end_offset);
     if (rc >= 0 && !is_hole) return 0;
     if (segment->end_offset < plan->point || plan->options->clean) return damaged(log, segment->base_offset, segment->end_offset, plan->point, is_hole ? "offsets-missing-before-next-segment" : "bad-batch");
     if (rc < 0 && (rc = is_foreign(log, segment, size)) != 0) return rc < 0 ? rc : damaged(log, segment->base_offset, segment->end_offset, plan->point, "other-format");
@@ -400,7 +400,9 @@ static int recover_anew(struct pb_log *log, const struct pb_log_options *options
 
 int pb__log_recover(struct pb_log *log, const struct pb_log_options *options) {
     struct listing listing;
-    int rc = recover_from(log, options, options->start_offset, &listing);
+    int rc = pb__log_finish_swaps(log);
+    if (rc < 0) return rc;
+    rc = recover_from(log, options, options->start_offset, &listing);
     if (rc == 0 && log->start_offset > log->end_offset) rc = recover_anew(log, options, &listing);
     if (rc == 0 && log->segment_count > 0) {
         log->synced_offset = options->clean ? log->end_offset : pb__min_i64(options->recovery_point, log->end_offset);

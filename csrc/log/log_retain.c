@@ -10,6 +10,7 @@
 
 /* The .log last: a crash in between leaves a segment whose derived files are made anew, never one without records. */
 static const char *const suffixes[] = { ".index", ".timeindex", ".txnindex", ".snapshot", ".log" };
+enum { SNAPSHOT = 3 };
 static const char removed_suffix[] = ".deleted";
 
 /* ---- the rule */
@@ -130,21 +131,22 @@ static struct pb_doomed *doomed_new(struct pb_log *log, int64_t base_offset) {
     return doomed;
 }
 
-/* The oldest segment leaves the log. Readers that hold a piece of it go on. */
-static int remove_oldest(struct pb_log *log) {
-    struct pb_segment *segment = log->segments[0];
+/* Derived files first, the .log last; the producers' snapshot at its begin stays when another segment begins there. */
+int pb__log_doom(struct pb_log *log, int32_t at, bool keeps_snapshot) {
+    struct pb_segment *segment = log->segments[at];
     struct pb_doomed *doomed = doomed_new(log, segment->base_offset);
     if (doomed == NULL) return PB_E_NOMEM;
     struct pb_file *const files[] = { segment->index, segment->time_index, NULL, NULL, segment->log };
     _Static_assert(PB_COUNT(files) == PB_COUNT(suffixes), "a file for each suffix");
     int rc = 0;
-    for (size_t i = 0; rc == 0 && i < PB_COUNT(suffixes); i++) rc = rename_removed(log, segment->base_offset, suffixes[i], files[i]);
+    for (size_t i = 0; rc == 0 && i < PB_COUNT(suffixes); i++)
+        if (i != SNAPSHOT || !keeps_snapshot) rc = rename_removed(log, segment->base_offset, suffixes[i], files[i]);
     if (rc < 0) {
-        pb__env_free(log->env, doomed);                                     /* the .log is still there: it is removed in the next round */
-        return rc;
+        pb__env_free(log->env, doomed);                                     /* the .log is still there */
+        return rc == PB_E_NOMEM ? PB_E_IO : rc;
     }
     log->size_bytes -= segment->end_pos;
-    pb__log_drop_segment(log, 0);
+    pb__log_drop_segment(log, at);
     log->dir_dirty = true;
     struct pb_doomed **last = &log->doomed;
     while (*last != NULL) last = &(*last)->next;
@@ -194,7 +196,7 @@ int pb__log_remove_below(struct pb_log *log, struct pb_retain_rules *rules, int6
         pb__retain_plan(rules, &facts, 1, &decision);
         if (!is_removable(log, &facts, decision)) return 0;
         rc = facts.active ? roll_for_removal(log, rules->now_ms) : 0;
-        if (rc == 0) rc = remove_oldest(log);
+        if (rc == 0) rc = pb__log_doom(log, 0, false);
         if (rc < 0) return rc;
         rules->size_bytes -= facts.size_bytes;
         tell(log, &facts, decision, done);

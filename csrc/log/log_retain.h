@@ -48,6 +48,9 @@ struct pb_retain_done { int64_t segments, bytes; int32_t lines_left; };
  * planned; they give the reason for each log line, and allow the active segment to go (rolled first) where time or size says so. 1: there may be more, 0: done. */
 int pb__log_remove_below(struct pb_log *log, struct pb_retain_rules *rules, int64_t start, struct pb_retain_done *done);
 
+/* Segment `at` leaves the log, its files renamed .deleted; readers that hold a piece of it go on. PB_E_NOMEM: nothing was done. PB_E_IO: it is still in the log. */
+int pb__log_doom(struct pb_log *log, int32_t at, bool keeps_snapshot);
+
 /* Removed segments whose files wait for their time. */
 struct pb_doomed { struct pb_doomed *next; int64_t due_ns, base_offset; char dir[]; };
 /* Those that are due: taken out of the log, to be unlinked and freed without the lock. NULL: none. */

@@ -15,7 +15,7 @@
 #include "base/err.h"
 #include "log/log_internal.h"
 
-enum { VERSION = 0, ENTRY_BYTES = 34, BLOCK_ENTRIES = 120, ENTRIES_MAX = INT32_MAX / ENTRY_BYTES };
+enum { VERSION = 0, ENTRY_BYTES = PB_TXN_ENTRY_BYTES, BLOCK_ENTRIES = 120, ENTRIES_MAX = INT32_MAX / ENTRY_BYTES };
 
 struct entry { int16_t version; int64_t producer_id, first_offset, last_offset, last_stable_offset; };
 
@@ -46,15 +46,19 @@ static int read_entries(struct pb_log *log, int fd, int32_t first, int32_t count
 
 /* ---- writing */
 
-int pb__txn_index_append(struct pb_log *log, struct pb_segment *segment, const struct pb_completed_txn *txn) {
-    uint8_t bytes[ENTRY_BYTES];
-    int fd, rc = segment->txn_count >= ENTRIES_MAX ? PB_E_LIMIT : open_index(log, segment, PB_OPEN_WRITE | PB_OPEN_CREATE | (segment->txn_count == 0 ? PB_OPEN_TRUNCATE : 0), &fd);
-    if (rc < 0) return rc == PB_E_NOENT ? PB_E_IO : rc;
+void pb__txn_entry_write(const struct pb_completed_txn *txn, uint8_t bytes[PB_TXN_ENTRY_BYTES]) {
     pb__put_i16(bytes, VERSION);
     pb__put_i64(bytes + 2, txn->producer_id);
     pb__put_i64(bytes + 10, txn->first_offset);
     pb__put_i64(bytes + 18, txn->last_offset);
     pb__put_i64(bytes + 26, txn->last_stable_offset);
+}
+
+int pb__txn_index_append(struct pb_log *log, struct pb_segment *segment, const struct pb_completed_txn *txn) {
+    uint8_t bytes[ENTRY_BYTES];
+    int fd, rc = segment->txn_count >= ENTRIES_MAX ? PB_E_LIMIT : open_index(log, segment, PB_OPEN_WRITE | PB_OPEN_CREATE | (segment->txn_count == 0 ? PB_OPEN_TRUNCATE : 0), &fd);
+    if (rc < 0) return rc == PB_E_NOENT ? PB_E_IO : rc;
+    pb__txn_entry_write(txn, bytes);
     struct iovec iov = { bytes, ENTRY_BYTES };
     int64_t wrote = pb__file_write_fd(log->env, fd, &iov, 1, (int64_t)segment->txn_count * ENTRY_BYTES);
     log->env->file_close(log->env->context, fd);
@@ -169,7 +173,7 @@ static int has_batch(struct pb_log *log, int64_t offset, int64_t producer_id, in
 /* Its marker is where it says, and its begin unless that is deleted or compacted. */
 static int is_right(struct pb_log *log, const struct entry *entry) {
     int rc = has_batch(log, entry->last_offset, entry->producer_id, PB_ATTRIBUTE_TRANSACTIONAL | PB_ATTRIBUTE_CONTROL);
-    if (rc <= 0 || log->config->compacted || entry->first_offset < log->segments[0]->base_offset) return rc;
+    if (rc <= 0 || pb__log_may_lack(log, entry->first_offset) || entry->first_offset < log->segments[0]->base_offset) return rc;
     return has_batch(log, entry->first_offset, entry->producer_id, PB_ATTRIBUTE_TRANSACTIONAL);
 }
 
@@ -201,18 +205,17 @@ static int verify(struct pb_log *log, struct pb_segment *segment) {
     return rc == 0 ? pb__txn_index_renew(log, segment) : rc < 0 ? rc : 0;
 }
 
-struct aborted { int64_t producer_id, first_offset; };
-struct found { struct aborted *items; int32_t count, capacity; };
+struct found { struct pb_completed_txn *items; int32_t count, capacity; };
 
 static int add(struct found *found, const struct pb_env *env, const struct entry *entry) {
     if (found->count == found->capacity) {
         int32_t capacity = found->capacity > 0 ? found->capacity * 2 : 16;
-        struct aborted *items = pb__env_resize(env, found->items, (size_t)capacity * sizeof *items);
+        struct pb_completed_txn *items = pb__env_resize(env, found->items, (size_t)capacity * sizeof *items);
         if (items == NULL) return PB_E_NOMEM;
         found->items = items;
         found->capacity = capacity;
     }
-    found->items[found->count++] = (struct aborted){ entry->producer_id, entry->first_offset };
+    found->items[found->count++] = (struct pb_completed_txn){ entry->producer_id, entry->first_offset, entry->last_offset, entry->last_stable_offset };
     return 0;
 }
 
@@ -262,7 +265,7 @@ static int collect_segment(struct pb_log *log, struct pb_segment *segment, int64
 }
 
 static int by_first_offset(const void *left, const void *right) {
-    const struct aborted *a = left, *b = right;
+    const struct pb_completed_txn *a = left, *b = right;
     return a->first_offset < b->first_offset ? -1 : a->first_offset > b->first_offset;
 }
 
@@ -270,14 +273,28 @@ static bool may_have_aborted(const struct pb_log *log, const struct pb_segment *
     return segment->txn_count > 0 || (!segment->txn_verified && log->producers.transactional && segment->end_pos > 0);
 }
 
-int pb__log_aborted_between(struct pb_log *log, int64_t from, int64_t to, pb_log_aborted_fn each, void *context) {
+int pb__log_aborted_collect(struct pb_log *log, int64_t from, int64_t to, struct pb_completed_txn **items_out, int32_t *count_out) {
     struct found found = { 0 };
     int rc = 0;
     /* An aborted transaction stands in the segment of its marker, which is at or behind the segment of `from`. */
     for (int32_t i = 0; rc == 0 && i < log->segment_count; i++)
         if (log->segments[i]->end_offset > from && may_have_aborted(log, log->segments[i])) rc = collect_segment(log, log->segments[i], from, to, &found);
-    if (rc >= 0 && found.count > 0) qsort(found.items, (size_t)found.count, sizeof *found.items, by_first_offset);
-    for (int32_t i = 0; rc >= 0 && i < found.count; i++) each(context, found.items[i].producer_id, found.items[i].first_offset);
-    pb__env_free(log->env, found.items);
-    return rc < 0 ? rc : 0;
+    if (rc < 0) {
+        pb__env_free(log->env, found.items);
+        return rc;
+    }
+    if (found.count > 0) qsort(found.items, (size_t)found.count, sizeof *found.items, by_first_offset);
+    *items_out = found.items;
+    *count_out = found.count;
+    return 0;
+}
+
+int pb__log_aborted_between(struct pb_log *log, int64_t from, int64_t to, pb_log_aborted_fn each, void *context) {
+    struct pb_completed_txn *items;
+    int32_t count;
+    int rc = pb__log_aborted_collect(log, from, to, &items, &count);
+    if (rc < 0) return rc;
+    for (int32_t i = 0; i < count; i++) each(context, items[i].producer_id, items[i].first_offset);
+    pb__env_free(log->env, items);
+    return 0;
 }

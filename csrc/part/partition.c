@@ -1,5 +1,7 @@
 #include "part/partition.h"
 
+#include <stdio.h>
+
 #include "base/assert.h"
 #include "base/err.h"
 #include "base/failpoint.h"
@@ -61,6 +63,7 @@ int pb__partition_open(struct pb_partition *partition) {
         .partition = partition->index,
         .config = topic->log_config,
         .clean = shared->log_dir_clean[partition->log_dir],
+        .cleaned_to = partition->cleaned_to,
         .recovery_point = partition->recovery_point,
         .start_offset = partition->checkpoint_start,
         .stop = &shared->stop_recovery,
@@ -75,6 +78,16 @@ int pb__partition_open(struct pb_partition *partition) {
     if (rc < 0) return take_offline(partition, rc);
     partition->high_watermark = pb__log_end_offset(partition->log);
     return 0;
+}
+
+bool pb__partition_has_files(const struct pb_partition *partition) {
+    const struct pb_part_shared *shared = partition->topic->shared;
+    char path[PB_PATH_BYTES_MAX];
+    struct pb_file_stat stat;
+    if (partition->log != NULL) return pb__log_has_directory(partition->log);
+    if (partition->offline || partition->deleted) return false;
+    int size = snprintf(path, sizeof path, "%s/%s-%d", shared->log_dirs[partition->log_dir], partition->topic->name, partition->index);
+    return size < (int)sizeof path && shared->env->file_stat(shared->env->context, path, &stat) >= 0;
 }
 
 void pb__partition_note_error(struct pb_partition *partition, int error) {

@@ -69,6 +69,8 @@ struct pb_partition {
     bool sync_running, sync_wanted;
     bool sync_held;                                                         /* no new round begins: the log is about to be exchanged */
     struct pb_move *move;                                                   /* to another log directory; NULL: none */
+    int64_t cleaned_to;                                                     /* compaction is done up to here, 0: not at all */
+    bool cleaning, uncleanable;                                             /* a worker has it; an error of its files, until the next start */
     bool offline;                                                           /* its log cannot be opened, or cannot be read */
     _Atomic bool deleted;
 };
@@ -92,6 +94,8 @@ void pb__partition_put(struct pb_partition *partition);
 int pb__partition_open(struct pb_partition *partition);
 /* Whether clients cannot be served: off-line, or its log takes no more. Opens nothing; the lock is held. */
 bool pb__partition_is_offline(const struct pb_partition *partition);
+/* Whether the log is open or has files to open: one that nothing was written to stays closed. The lock is held. */
+bool pb__partition_has_files(const struct pb_partition *partition);
 /* What became of a write to the log: the directory may be full now, or off-line. The lock is held. */
 void pb__partition_note_error(struct pb_partition *partition, int error);
 /* Let no new sync begin, or go on with those that wait. The lock is held. */

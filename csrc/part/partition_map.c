@@ -112,6 +112,7 @@ static struct pb_partition *partition_new(struct pb_topic *topic, const struct p
     partition->leader_epoch = place->leader_epoch;
     partition->recovery_point = place->recovery_point;
     partition->checkpoint_start = place->checkpoint_start;
+    partition->cleaned_to = place->cleaned_to;
     partition->topic = topic;
     atomic_fetch_add(&topic->refs, 1);
     pb__list_init(&partition->fetch_waiters);

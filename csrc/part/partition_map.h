@@ -25,7 +25,7 @@ int pb__partition_map_find_id(struct pb_partition_map *map, const uint8_t id[16]
                               struct pb_topic_rules *rules_out);
 
 /* One partition to be, as the control plane says it. */
-struct pb_partition_place { int32_t index, log_dir, leader_epoch; int64_t recovery_point, checkpoint_start; };
+struct pb_partition_place { int32_t index, log_dir, leader_epoch; int64_t recovery_point, checkpoint_start, cleaned_to; };
 /* Create the topic or change it. log_config is copied. PB_E_NOMEM; nothing changed then. */
 int pb__partition_map_put(struct pb_partition_map *map, const uint8_t id[16], const char *name, const struct pb_partition_place *places, int32_t place_count,
                           const struct pb_topic_rules *rules, const struct pb_log_config *log_config);

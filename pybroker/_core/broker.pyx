@@ -227,6 +227,24 @@ cdef class Core:
         check(rc if rc < 0 else 0, "housekeeping")
         return rc
 
+    def clean(self, int worker, int64_t map_bytes_max, double load_factor, int64_t bytes_max):
+        """A piece of compaction; see core.pyi."""
+        cdef pb.pb_clean_rules rules
+        cdef int64_t done = 0
+        cdef int rc
+        self.need_broker()
+        rules.map_bytes_max = map_bytes_max
+        rules.load_factor = load_factor
+        rules.bytes_max = bytes_max
+        with nogil:
+            rc = pb.pb_broker_clean(self.broker, worker, &rules, &done)
+        check(rc if rc < 0 else 0, "compaction")
+        return rc > 0, done
+
+    def stop_cleaning(self):
+        self.need_broker()
+        pb.pb_broker_stop_cleaning(self.broker)
+
     def delete_records(self, items):
         self.need_broker()
         return delete_records_of(self.broker, items)

@@ -153,6 +153,11 @@ class Core:
     def keep(self, work: int) -> int:
         """One round of housekeeping: 1 look at free space, 2 unlink removed files that are due and close idle segments, 4 retention; sums of these. Returns 4 when retention waits
         for the wall clock to settle, else 0. One thread at a time, any. Raises CoreError, MemoryError."""
+    def clean(self, worker: int, map_bytes_max: int, load_factor: float, bytes_max: int) -> tuple[bool, int]:
+        """A piece of compaction: (there is more to do, bytes read and written by this call). ``map_bytes_max``: memory for the map of keys. One thread per ``worker`` (below 64),
+        any. Raises CoreError (that log is left alone, call again), MemoryError."""
+    def stop_cleaning(self) -> None:
+        """Compaction under way ends soon, with an error. Any thread."""
     def delete_records(self, items: Sequence[tuple[bytes, int, int]]) -> list[tuple[CoreError | None, int]]:
         """Move log starts up, durably: (topic id, partition, first offset that stays or -1 for the high watermark) to (error or None, log start or -1), in order.
         256 at most. Any thread."""

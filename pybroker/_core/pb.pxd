@@ -134,6 +134,12 @@ cdef extern from "pb.h" nogil:
     int pb_broker_move_begin(pb_broker* broker, const uint8_t* topic_id, int32_t partition, int32_t log_dir)
     int pb_broker_move_step(pb_broker* broker, const uint8_t* topic_id, int32_t partition, int64_t bytes_max, int64_t* copied_out)
     int pb_broker_move_cancel(pb_broker* broker, const uint8_t* topic_id, int32_t partition)
+    cdef struct pb_clean_rules:
+        int64_t map_bytes_max
+        double load_factor
+        int64_t bytes_max
+    int pb_broker_clean(pb_broker* broker, int32_t worker, const pb_clean_rules* rules, int64_t* bytes_out)
+    void pb_broker_stop_cleaning(pb_broker* broker)
     int pb_broker_keep(pb_broker* broker, int work)
     int pb_broker_log_dir(pb_broker* broker, int32_t dir, int* state_out, int64_t* free_bytes_out)
     int pb_broker_delete_records(pb_broker* broker, pb_delete_records* items, int32_t count)

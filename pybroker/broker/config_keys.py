@@ -144,17 +144,17 @@ kafka.metrics.reporters|L|||l|r|-|Java metrics reporter classes.
 leader.imbalance.check.interval.seconds|l|300|1..|h|r|-|Time between checks for leaders away from their preferred replica.
 listener.security.protocol.map|s|SASL_SSL:SASL_SSL,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT||l|b|+|Security protocol of each listener name. Read at start.
 listeners|L|PLAINTEXT://127.0.0.1:9092||h|b|+|Addresses to listen on: NAME://host:port, separated by commas. Port 0 takes a free one; no host means every interface. Read at start.
-log.cleaner.backoff.ms|l|15000|0..|m|c|-|Sleep of the cleaner when there is nothing to clean.
-log.cleaner.dedupe.buffer.size|l|134217728||m|c|-|Memory for the key map of all cleaner threads.
-log.cleaner.delete.retention.ms|l|86400000|0..|m|c|-|Time that delete markers of compacted topics are kept.
-log.cleaner.enable|b|true||m|r|-|Run the log cleaner.
-log.cleaner.io.buffer.load.factor|d|0.9||m|c|-|Part of the key map that may be filled.
+log.cleaner.backoff.ms|l|15000|0..|m|c|+|Sleep of the cleaner when there is nothing to clean.
+log.cleaner.dedupe.buffer.size|l|134217728||m|c|+|Memory for the key map of all cleaner threads.
+log.cleaner.delete.retention.ms|l|86400000|0..|m|c|+|Time that delete markers of compacted topics are kept.
+log.cleaner.enable|b|true||m|r|+|Run the log cleaner.
+log.cleaner.io.buffer.load.factor|d|0.9||m|c|+|Part of the key map that may be filled.
 log.cleaner.io.buffer.size|i|524288|0..|m|c|-|Memory for reads and writes of all cleaner threads.
-log.cleaner.io.max.bytes.per.second|d|1.7976931348623157E308||m|c|-|Most bytes per second the cleaner reads and writes.
-log.cleaner.max.compaction.lag.ms|l|9223372036854775807|1..|m|c|-|Longest time a record may stay uncompacted.
-log.cleaner.min.cleanable.ratio|d|0.5|0..1|m|c|-|Part of a log that must be dirty before it is compacted.
-log.cleaner.min.compaction.lag.ms|l|0|0..|m|c|-|Shortest time a record stays uncompacted.
-log.cleaner.threads|i|1|0..|m|c|-|Threads that compact logs.
+log.cleaner.io.max.bytes.per.second|d|1.7976931348623157E308||m|c|+|Most bytes per second the cleaner reads and writes.
+log.cleaner.max.compaction.lag.ms|l|9223372036854775807|1..|m|c|+|Longest time a record may stay uncompacted.
+log.cleaner.min.cleanable.ratio|d|0.5|0..1|m|c|+|Part of a log that must be dirty before it is compacted.
+log.cleaner.min.compaction.lag.ms|l|0|0..|m|c|+|Shortest time a record stays uncompacted.
+log.cleaner.threads|i|1|0..|m|c|+|Threads that compact logs.
 log.cleanup.policy|L|delete|{compact,delete}|m|c|+|What happens to old data: delete by time and size, compact by key, or both. Compacted topics refuse records without a key.
 log.dir|L|./pybroker-data||h|r|+|Directory for data, used when log.dirs is not set.
 log.dir.failure.timeout.ms|l|30000|1..|l|r|-|Longest time a failed log directory may stay unknown to the controller.
@@ -400,7 +400,7 @@ compression.gzip.level|i|-1|1..9 -1|m|t|+|compression.gzip.level|Level used when
 compression.lz4.level|i|9|1..17|m|t|+|compression.lz4.level|Level used when the broker itself compresses with lz4.
 compression.type|s|producer|{uncompressed,zstd,lz4,snappy,gzip,producer}|m|t|+|compression.type|Codec in which batches are stored; producer keeps what the producer sent.
 compression.zstd.level|i|3|-131072..22|m|t|+|compression.zstd.level|Level used when the broker itself compresses with zstd.
-delete.retention.ms|l|86400000|0..|m|t|-|log.cleaner.delete.retention.ms|Time that delete markers of a compacted topic are kept.
+delete.retention.ms|l|86400000|0..|m|t|+|log.cleaner.delete.retention.ms|Time that delete markers of a compacted topic are kept.
 errors.deadletterqueue.group.enable|b|false||m|t|-||Let share groups use this topic for dead letters.
 file.delete.delay.ms|l|60000|0..|m|t|+|log.segment.delete.delay.ms|Time between the deletion of a file from the log and from the disk.
 flush.messages|l|9223372036854775807|1..|m|t|+|log.flush.interval.messages|Sync a partition after this many records, besides pybroker.flush.policy.
@@ -410,14 +410,14 @@ index.interval.bytes|i|4096|0..|m|t|+|log.index.interval.bytes|Bytes of log betw
 leader.replication.throttled.replicas|L||throttle|m|t|-||Replicas whose serving of followers is throttled: partition:broker, or * for all.
 local.retention.bytes|l|-2|-2..|m|t|-|log.local.retention.bytes|Bytes of a tiered partition that are kept locally; -2 is as retention.bytes.
 local.retention.ms|l|-2|-2..|m|t|-|log.local.retention.ms|Time that segments of a tiered partition are kept locally; -2 is as retention.ms.
-max.compaction.lag.ms|l|9223372036854775807|1..|m|t|-|log.cleaner.max.compaction.lag.ms|Longest time a record may stay uncompacted.
+max.compaction.lag.ms|l|9223372036854775807|1..|m|t|+|log.cleaner.max.compaction.lag.ms|Longest time a record may stay uncompacted.
 max.decompressed.message.bytes|i|67108864|1..2147483639|m|t|+|max.decompressed.message.bytes|Most bytes to which one batch may decompress.
 max.message.bytes|i|1048588|0..|m|t|+|message.max.bytes|Largest batch that is accepted, after compression.
 message.timestamp.after.max.ms|l|3600000|0..|m|t|+|log.message.timestamp.after.max.ms|Furthest that a record's timestamp may lie in the future.
 message.timestamp.before.max.ms|l|9223372036854775807|0..|m|t|+|log.message.timestamp.before.max.ms|Furthest that a record's timestamp may lie in the past.
 message.timestamp.type|s|CreateTime|{CreateTime,LogAppendTime}|m|t|+|log.message.timestamp.type|Whether records carry the producer's time or the time of the append.
-min.cleanable.dirty.ratio|d|0.5|0..1|m|t|-|log.cleaner.min.cleanable.ratio|Part of a log that must be dirty before it is compacted.
-min.compaction.lag.ms|l|0|0..|m|t|-|log.cleaner.min.compaction.lag.ms|Shortest time a record stays uncompacted.
+min.cleanable.dirty.ratio|d|0.5|0..1|m|t|+|log.cleaner.min.cleanable.ratio|Part of a log that must be dirty before it is compacted.
+min.compaction.lag.ms|l|0|0..|m|t|+|log.cleaner.min.compaction.lag.ms|Shortest time a record stays uncompacted.
 min.insync.replicas|i|1|1..|m|t|-|min.insync.replicas|Replicas that must hold a batch before acks=all is answered. One node has one replica.
 preallocate|b|false||m|t|-|log.preallocate|Allocate a segment file in full when it is made.
 remote.copy.lag.bytes|l|-1|-1..|m|t|-|log.remote.copy.lag.bytes|Bytes that may wait for their copy to remote storage.

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 from pybroker.apis.context import Caller, LogDir, PartitionFacts
 from pybroker.broker import directories, sockets
 from pybroker.broker.broker_config import LOGGER_KEY, SOURCE_LOGGER, BrokerConfig, ConfigEntry, Synonym
+from pybroker.broker.cleaner import Cleaner
 from pybroker.broker.config import ConfigError, Setting
 from pybroker.broker.directories import METADATA_FILE, DirectoryError
 from pybroker.broker.dispatcher import Dispatcher
@@ -143,6 +144,8 @@ class Server:
         self._dispatcher.start()
         self._housekeeper = Housekeeper(self._core, self.config, len(paths), self._on_offline)
         self._housekeeper.start()
+        self._cleaner = Cleaner(self._core, self.config)
+        self._cleaner.start()
         self._mover = Mover(self._core, self._core_error, self.config, self.controller.partition_moved)
         self._resuming = asyncio.get_running_loop().create_task(self._resume_moves(unfinished))
         self._schedule_checkpoint()
@@ -241,6 +244,7 @@ class Server:
         await self._dispatcher.stop(STOP_WAIT_S)
         if self._groups is not None:
             self._groups.stop()
+        await loop.run_in_executor(None, self._cleaner.stop)
         await self._housekeeper.stop()
         await asyncio.wait([self._resuming])
         await self._mover.stop()

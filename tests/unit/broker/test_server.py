@@ -103,6 +103,12 @@ class FakeCore:
         self.calls.append("abort")
         os.close(self.mailbox_fd)
 
+    def clean(self, worker: int, map_bytes_max: int, load_factor: float, bytes_max: int) -> tuple[bool, int]:
+        return False, 0
+
+    def stop_cleaning(self) -> None:
+        pass
+
     def keep(self, work: int) -> int:
         return 0
 
