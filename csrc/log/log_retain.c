@@ -152,14 +152,6 @@ static int remove_oldest(struct pb_log *log) {
     return 0;
 }
 
-/* A new active segment, on disk before the old one goes: without a file the end offset would be told by nothing but a checkpoint. */
-static int roll_for_removal(struct pb_log *log, int64_t now_ms) {
-    int fd, rc = pb__log_roll(log, now_ms);
-    if (rc < 0 || (rc = pb__file_pin(pb__log_active(log)->log, &fd)) < 0) return rc;
-    pb__file_unpin(pb__log_active(log)->log);
-    return 0;
-}
-
 static void tell(const struct pb_log *log, const struct pb_segment_facts *facts, enum pb_retain_decision decision, struct pb_retain_done *done) {
     static const char *const reasons[] = { "plan", "retention.ms", "retention.bytes", "log-start" };
     done->segments++;
@@ -193,7 +185,7 @@ int pb__log_remove_below(struct pb_log *log, struct pb_retain_rules *rules, int6
         if ((rc = pb__log_segment_facts(log, 0, &facts, 1, rules->deletes && rules->retention_ms >= 0)) <= 0) return rc;
         pb__retain_plan(rules, &facts, 1, &decision);
         if (!is_removable(log, &facts, decision)) return 0;
-        rc = facts.active ? roll_for_removal(log, rules->now_ms) : 0;
+        rc = facts.active ? pb__log_roll(log, rules->now_ms) : 0;       /* makes the next file first: its name tells where the log ends */
         if (rc == 0) rc = remove_oldest(log);
         if (rc < 0) return rc;
         rules->size_bytes -= facts.size_bytes;
