@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "base/err.h"
+#include "base/failpoint.h"
 #include "log/log_internal.h"
 
 /* The .log last: a crash in between leaves a segment whose derived files are made anew, never one without records. */
@@ -138,11 +139,15 @@ static int remove_oldest(struct pb_log *log) {
     struct pb_file *const files[] = { segment->index, segment->time_index, NULL, NULL, segment->log };
     _Static_assert(PB_COUNT(files) == PB_COUNT(suffixes), "a file for each suffix");
     int rc = 0;
-    for (size_t i = 0; rc == 0 && i < PB_COUNT(suffixes); i++) rc = rename_removed(log, segment->base_offset, suffixes[i], files[i]);
+    for (size_t i = 0; rc == 0 && i < PB_COUNT(suffixes); i++) {
+        if (i + 1 == PB_COUNT(suffixes)) PB_FAILPOINT(log->env, RETAIN_DERIVED);
+        rc = rename_removed(log, segment->base_offset, suffixes[i], files[i]);
+    }
     if (rc < 0) {
         pb__env_free(log->env, doomed);                                     /* the .log is still there: it is removed in the next round */
         return rc;
     }
+    PB_FAILPOINT(log->env, RETAIN_RENAMED);
     log->size_bytes -= segment->end_pos;
     pb__log_drop_segment(log, 0);
     log->dir_dirty = true;
@@ -179,6 +184,7 @@ static bool is_removable(const struct pb_log *log, const struct pb_segment_facts
 
 int pb__log_remove_below(struct pb_log *log, struct pb_retain_rules *rules, int64_t start, struct pb_retain_done *done) {
     int rc = pb__log_advance_start(log, start);
+    PB_FAILPOINT(log->env, RETAIN_STARTED);
     for (int i = 0; rc == 0 && i < PB_RETAIN_CHUNK; i++) {
         struct pb_segment_facts facts;
         uint8_t decision;
@@ -189,6 +195,7 @@ int pb__log_remove_below(struct pb_log *log, struct pb_retain_rules *rules, int6
         if (rc == 0) rc = remove_oldest(log);
         if (rc < 0) return rc;
         rules->size_bytes -= facts.size_bytes;
+        PB_FAILPOINT(log->env, RETAIN_REMOVED);
         tell(log, &facts, decision, done);
     }
     return rc < 0 ? rc : 1;
