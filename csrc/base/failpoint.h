@@ -65,6 +65,11 @@ enum { PB_FAILPOINT_STATUS = 77 };
     X(RECOVER_DROPPED,          "recover.dropped")          /* all of them are, the last one is not cut */                                 \
     X(RECOVER_AFTER_CUT,        "recover.after-cut")        /* it is, which is not synced */                                               \
     X(RECOVER_STATE,            "recover.state")            /* all of a log is known, nothing of what was made anew is synced */           \
+    X(RETAIN_NOTED,             "retain.noted")             /* new log starts are in their file, no log knows of them */               \
+    X(RETAIN_STARTED,           "retain.started")           /* a log begins later, its segments are all there */                           \
+    X(RETAIN_DERIVED,           "retain.derived")           /* all of a segment but its .log is renamed */                                 \
+    X(RETAIN_RENAMED,           "retain.renamed")           /* and the .log; the log counts the segment still */                           \
+    X(RETAIN_REMOVED,           "retain.removed")           /* it has left, its files wait to be unlinked */                               \
     X(DELETE_BEFORE_RENAME,     "delete.before-rename")     /* a partition is gone for clients, its files have their names */              \
     X(DELETE_RENAMED,           "delete.renamed")           /* the directory has its last name */                                          \
     X(DELETE_FILE_REMOVED,      "delete.file-removed")      /* one of its files is removed */                                              \

@@ -1,6 +1,7 @@
 #include "broker/housekeeping.h"
 
 #include "base/assert.h"
+#include "base/failpoint.h"
 
 /* ---- segments that leave */
 
@@ -35,6 +36,7 @@ void pb__keep_cut_all(struct pb_broker *broker, struct pb_keep_cut *cuts, int32_
         pthread_mutex_unlock(&cuts[i].partition->lock);
     }
     int noted = pb__log_dirs_checkpoint_starts(broker);
+    PB_FAILPOINT(broker->env, RETAIN_NOTED);
     bool go_on = noted == 0 || (!need_note && noted == PB_E_NOSPACE);
     for (int32_t i = 0; i < count; i++) {
         int rc = go_on ? cut_one(&cuts[i], done) : noted;

@@ -21,15 +21,19 @@ static int set_dir(struct pb_log *log, const char *dir) {
 int pb__log_open_future(const struct pb_log_options *options, struct pb_log **log_out) {
     char dir[PB_PATH_BYTES_MAX];
     uint64_t unique[2];
-    int rc = pb__log_open(options, log_out);
+    struct pb_log *log;
+    int rc = pb__log_open(options, &log);
     if (rc < 0) return rc;
-    struct pb_log *log = *log_out;
     options->env->random(options->env->context, unique, sizeof unique);
     int size = snprintf(dir, sizeof dir, "%s.%016llx%016llx%s", log->dir, (unsigned long long)unique[0], (unsigned long long)unique[1], future_suffix);
     rc = log->has_dir ? PB_E_EXISTS : size >= (int)sizeof dir ? PB_E_INVALID_ARGUMENT : set_dir(log, dir);
     if (rc == 0) rc = pb__log_make_dir(log);
-    if (rc < 0) pb__log_close(log);
-    return rc;
+    if (rc < 0) {
+        pb__log_close(log);
+        return rc;
+    }
+    *log_out = log;
+    return 0;
 }
 
 /* One batch where it belongs. Offsets may be missing before it: of a compacted log, and before the first. */

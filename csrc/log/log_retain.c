@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "base/err.h"
+#include "base/failpoint.h"
 #include "log/log_internal.h"
 
 /* The .log last: a crash in between leaves a segment whose derived files are made anew, never one without records. */
@@ -139,26 +140,21 @@ int pb__log_doom(struct pb_log *log, int32_t at, bool keeps_snapshot) {
     struct pb_file *const files[] = { segment->index, segment->time_index, NULL, NULL, segment->log };
     _Static_assert(PB_COUNT(files) == PB_COUNT(suffixes), "a file for each suffix");
     int rc = 0;
-    for (size_t i = 0; rc == 0 && i < PB_COUNT(suffixes); i++)
+    for (size_t i = 0; rc == 0 && i < PB_COUNT(suffixes); i++) {
+        if (i + 1 == PB_COUNT(suffixes)) PB_FAILPOINT(log->env, RETAIN_DERIVED);
         if (i != SNAPSHOT || !keeps_snapshot) rc = rename_removed(log, segment->base_offset, suffixes[i], files[i]);
+    }
     if (rc < 0) {
         pb__env_free(log->env, doomed);                                     /* the .log is still there */
         return rc == PB_E_NOMEM ? PB_E_IO : rc;
     }
+    PB_FAILPOINT(log->env, RETAIN_RENAMED);
     log->size_bytes -= segment->end_pos;
     pb__log_drop_segment(log, at);
     log->dir_dirty = true;
     struct pb_doomed **last = &log->doomed;
     while (*last != NULL) last = &(*last)->next;
     *last = doomed;
-    return 0;
-}
-
-/* A new active segment, on disk before the old one goes: without a file the end offset would be told by nothing but a checkpoint. */
-static int roll_for_removal(struct pb_log *log, int64_t now_ms) {
-    int fd, rc = pb__log_roll(log, now_ms);
-    if (rc < 0 || (rc = pb__file_pin(pb__log_active(log)->log, &fd)) < 0) return rc;
-    pb__file_unpin(pb__log_active(log)->log);
     return 0;
 }
 
@@ -189,6 +185,7 @@ static bool is_removable(const struct pb_log *log, const struct pb_segment_facts
 
 int pb__log_remove_below(struct pb_log *log, struct pb_retain_rules *rules, int64_t start, struct pb_retain_done *done) {
     int rc = pb__log_advance_start(log, start);
+    PB_FAILPOINT(log->env, RETAIN_STARTED);
     for (int i = 0; rc == 0 && i < PB_RETAIN_CHUNK; i++) {
         struct pb_segment_facts facts;
         uint8_t decision;
@@ -199,6 +196,7 @@ int pb__log_remove_below(struct pb_log *log, struct pb_retain_rules *rules, int6
         if (rc == 0) rc = pb__log_doom(log, 0, false);
         if (rc < 0) return rc;
         rules->size_bytes -= facts.size_bytes;
+        PB_FAILPOINT(log->env, RETAIN_REMOVED);
         tell(log, &facts, decision, done);
     }
     return rc < 0 ? rc : 1;
