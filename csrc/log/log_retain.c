@@ -192,7 +192,7 @@ int pb__log_remove_below(struct pb_log *log, struct pb_retain_rules *rules, int6
         if ((rc = pb__log_segment_facts(log, 0, &facts, 1, rules->deletes && rules->retention_ms >= 0)) <= 0) return rc;
         pb__retain_plan(rules, &facts, 1, &decision);
         if (!is_removable(log, &facts, decision)) return 0;
-        rc = facts.active ? roll_for_removal(log, rules->now_ms) : 0;
+        rc = facts.active ? pb__log_roll(log, rules->now_ms) : 0;           /* makes the next file first: its name tells where the log ends */
         if (rc == 0) rc = pb__log_doom(log, 0, false);
         if (rc < 0) return rc;
         rules->size_bytes -= facts.size_bytes;
