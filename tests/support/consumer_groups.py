@@ -11,7 +11,7 @@ from pybroker.protocol.messages import k68_consumer_group_heartbeat as k68
 from pybroker.protocol.messages import k69_consumer_group_describe as k69
 from tests.support.broker import AnyBroker, Broker
 from tests.support.fixtures import assert_serves
-from tests.support.groups import EVENT_S_MAX, Groups, commit
+from tests.support.groups import EVENT_S_MAX, Groups, commit, wait_until
 from tests.support.kafka import NONE, new_name
 from tests.support.wire import Connection
 
@@ -103,12 +103,18 @@ class ConsumerGroups(Groups):
         return made
 
     def consumers(self, count: int, topics: Sequence[str], **fields: Any) -> list[ConsumerMember]:
-        """That many, in one group, settled."""
+        """That many, in one group, settled with all partitions of the topics. A foreign coordinator may learn of a new topic after it is served."""
         members = [self.consumer(topics=topics, **fields)]
         members += [self.consumer(members[0].group, topics, **fields) for _ in range(count - 1)]
         for member in members:
             member.join()
-        self.settle(*members)
+        partitions = sum(len(found.partitions) for found in self.client.metadata(topics).topics)
+
+        def all_owned() -> bool | None:
+            self.settle(*members)
+            return True if sum(owned_counts(members)) == partitions else None
+
+        wait_until(all_owned, f"{partitions} partitions shared")
         return members
 
     def settle(self, *members: ConsumerMember, check: bool = True) -> None:
