@@ -124,6 +124,7 @@ def test_any_text_may_be_a_group(groups: Groups, group: str) -> None:
         assert member.heartbeat() == kafka.NONE
     finally:
         assert member.leave() == kafka.NONE
+        assert groups.delete(name) == {name: kafka.NONE}
 
 
 @pytest.mark.parametrize("session_ms", [-1, 0, 99, 1_800_001, 2**31 - 1])
