@@ -165,7 +165,7 @@ def test_leader_epoch_is_kept(groups: Groups, version: int) -> None:
 def test_metadata_is_kept_up_to_its_bound(groups: Groups, version: int) -> None:
     """offset.metadata.max.bytes is 4096 by default. Null comes back as nothing."""
     topic, name = groups.topic(), new_name("g")
-    for metadata, kept in (("some words", "some words"), (None, ""), ("", ""), ("x" * 4096, "x" * 4096), ("nul\0 ü€😀", "nul\0 ü€😀")):
+    for metadata, kept in (("some words", "some words"), (None, ""), ("", ""), ("x" * 4096, "x" * 4096), ("ü" * 4096, "ü" * 4096), ("nul\0 ü€😀", "nul\0 ü€😀")):
         assert groups.commit(name, [(topic, 0, 5)], version=version, metadata=metadata)[0][2] == kafka.NONE
         assert groups.committed(name, [(topic, [0])])[topic, 0][2] == kept
     assert groups.commit(name, [(topic, 0, 6)], version=version, metadata="x" * 4097) == [(topic, 0, OFFSET_METADATA_TOO_LARGE)]

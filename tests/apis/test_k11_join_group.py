@@ -1,5 +1,7 @@
 """JoinGroup (API key 11): the rounds of joining, who leads, which protocol is taken, who is refused, static members (KIP-62, 345, 394, 559, 814)."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -16,7 +18,9 @@ from tests.support.groups import (
     REBALANCE_IN_PROGRESS,
     UNKNOWN_MEMBER_ID,
     Groups,
+    Member,
     served,
+    wait_until,
 )
 from tests.support.kafka import new_name
 from tests.support.wire import versions
@@ -120,6 +124,7 @@ def test_any_text_may_be_a_group(groups: Groups, group: str) -> None:
         assert member.heartbeat() == kafka.NONE
     finally:
         assert member.leave() == kafka.NONE
+        assert groups.delete(name) == {name: kafka.NONE}
 
 
 @pytest.mark.parametrize("session_ms", [-1, 0, 99, 1_800_001, 2**31 - 1])
@@ -302,6 +307,32 @@ def test_join_asked_twice_on_one_connection_is_answered_twice(groups: Groups) ->
     assert first.joined().generation_id == 2
     codes = [second.joined().error_code, second.joined().error_code]
     assert codes[-1] == kafka.NONE and codes[0] in (kafka.NONE, UNKNOWN_MEMBER_ID, REBALANCE_IN_PROGRESS)
+
+
+@ours_only("Kafka holds the first rebalance open by group.initial.rebalance.delay.ms alone")
+@pytest.mark.parametrize("version", [3, 9])
+def test_ten_that_start_together_need_two_generations_at_most(groups: Groups, version: int) -> None:
+    """With a delay of 0 the first rebalance is held open only while further members keep arriving."""
+    name, complete = new_name("g"), threading.Event()
+    members = [groups.member(name) for _ in range(10)]
+
+    def live(member: Member) -> int:
+        member.join(version)
+        member.try_sync({})
+        while not complete.is_set():
+            if member.heartbeat() == REBALANCE_IN_PROGRESS:
+                member.join(version)
+                member.try_sync({})
+        return member.generation
+
+    with ThreadPoolExecutor(len(members)) as pool:
+        found = [pool.submit(live, member) for member in members]
+        try:
+            wait_until(lambda: True if groups.state(name) == "Stable" and len(groups.describe(name).members) == len(members) else None, "ten members stable")
+        finally:
+            complete.set()
+    generations = {one.result() for one in found}
+    assert len(generations) == 1 and generations <= {1, 2}
 
 
 # ---- those that do not come back

@@ -177,6 +177,7 @@ def test_any_text_may_be_a_group(consumer_groups: ConsumerGroups, group: str) ->
     member.join()
     assert member.assigned == {topic: [0]}
     assert member.leave().error_code == kafka.NONE
+    assert consumer_groups.delete(member.group) == {member.group: kafka.NONE}
 
 
 # ---- together

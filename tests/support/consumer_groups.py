@@ -9,9 +9,9 @@ import pytest
 
 from pybroker.protocol.messages import k68_consumer_group_heartbeat as k68
 from pybroker.protocol.messages import k69_consumer_group_describe as k69
-from tests.support.broker import AnyBroker, Broker
+from tests.support.broker import FOREIGN, AnyBroker, Broker
 from tests.support.fixtures import assert_serves
-from tests.support.groups import EVENT_S_MAX, Groups, commit
+from tests.support.groups import EVENT_S_MAX, Groups, commit, wait_until
 from tests.support.kafka import NONE, new_name
 from tests.support.wire import Connection
 
@@ -97,18 +97,39 @@ class ConsumerMember:
 class ConsumerGroups(Groups):
     """Groups of both protocols."""
 
+    def topic(self, partitions: int = 1) -> str:
+        """A new topic that the coordinator knows. A foreign one may learn of it after it is served: asked by a group that nobody else has."""
+        name = super().topic(partitions)
+        if FOREIGN:
+            probe = ConsumerMember(self, new_name("probe"), [name])
+
+            def known() -> bool | None:
+                probe.join()
+                return True if probe.assigned else None
+
+            wait_until(known, f"{name} known to the coordinator")
+            probe.leave()
+            probe.close()
+        return name
+
     def consumer(self, group: str | None = None, topics: Sequence[str] | None = None, **fields: Any) -> ConsumerMember:
         made = ConsumerMember(self, new_name("c") if group is None else group, topics, **fields)
         self._closing.append(made.connection)
         return made
 
     def consumers(self, count: int, topics: Sequence[str], **fields: Any) -> list[ConsumerMember]:
-        """That many, in one group, settled."""
+        """That many, in one group, settled with all partitions of the topics."""
         members = [self.consumer(topics=topics, **fields)]
         members += [self.consumer(members[0].group, topics, **fields) for _ in range(count - 1)]
         for member in members:
             member.join()
-        self.settle(*members)
+        partitions = sum(len(found.partitions) for found in self.client.metadata(topics).topics)
+
+        def all_owned() -> bool | None:
+            self.settle(*members)
+            return True if sum(owned_counts(members)) == partitions else None
+
+        wait_until(all_owned, f"{partitions} partitions shared")
         return members
 
     def settle(self, *members: ConsumerMember, check: bool = True) -> None:
