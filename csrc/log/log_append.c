@@ -41,7 +41,7 @@ int pb__log_roll(struct pb_log *log, int64_t now_ms) {
     if (rc < 0) return rc;
     if ((rc = pb__file_pin(segment->log, &fd)) < 0) {                       /* the name says where the log ends, even when all before it is deleted */
         pb__log_drop_segment(log, log->segment_count - 1);
-        return rc == PB_E_NOSPACE ? rc : PB_E_IO;
+        return rc == PB_E_NOENT ? PB_E_IO : rc;
     }
     pb__file_unpin(segment->log);
     if (log->config->preallocate) pb__segment_preallocate(log, segment);
