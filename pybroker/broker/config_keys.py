@@ -233,6 +233,7 @@ pybroker.auto.create.topics.rate|i|100|0..|l|c|+|Topics per second that auto.cre
 pybroker.clock.settle.ms|l|60000|0..|l|c|+|After the wall clock was set, retention waits this long for it to be set back.
 pybroker.disk.min.free.bytes|l|67108864|0..|m|c|+|Free space of a log directory below which its partitions take no more records; they do again when there is more.
 pybroker.flush.policy|s|group|{group,os}|h|c|+|When acks=all is answered: group, after the data are synced to disk, or os, after they are in the page cache.
+pybroker.group.lag.entries.max|i|100000|0..|l|c|+|Most partitions of groups whose lag is kept for metrics; the rest is counted.
 pybroker.group.members.max|i|10000|1..|m|c|+|Most members of one group, whatever its protocol and group.max.size say.
 pybroker.group.metadata.bytes.max|l|8388608|1024..|m|c|+|Bytes that all members of a classic group may say to their assignors together.
 pybroker.groups.max|i|100000|1..|m|c|+|Most groups of this broker; one more is told that its coordinator is not available.

@@ -15,6 +15,7 @@ from pybroker.coordinator.group.classic import ClassicGroups
 from pybroker.coordinator.group.classic_rebalance import Settings as ClassicSettings
 from pybroker.coordinator.group.consumer import ConsumerGroups
 from pybroker.coordinator.group.consumer_change import Settings as ConsumerSettings
+from pybroker.coordinator.group.lag import Picture, picture
 from pybroker.coordinator.group.offsets import Offset
 from pybroker.coordinator.group.shard import Shard as State
 from pybroker.coordinator.runtime import Outcome, Runtime, Shard, shard_of
@@ -80,6 +81,7 @@ class Groups:
         self._config = config
         self._members = _Members(core)
         self._now_ms, self._wall_ms = now_ms, wall_ms
+        self._own_log = own_log
         self._topic = InternalTopic(OFFSETS_TOPIC, controller, own_log)
         self._runtime: Runtime[State] | None = None
         self._parked: dict[int, list[tuple[str, asyncio.Future[Any]]]] = {}
@@ -318,6 +320,19 @@ class Groups:
             shard.run(lambda state, turn: state.offsets.remove_topics(names, turn))
 
     # ---- watching
+
+    def lag(self) -> Picture:
+        """How far every group that has been read is behind. Asks the core once per partition that is read: about a microsecond each."""
+        return picture(self.each_offset(), self._end_offset, self._config.integer("pybroker.group.lag.entries.max"))
+
+    def _end_offset(self, topic: str, partition: int) -> int | None:
+        found = self._controller.image.by_name.get(topic)
+        if found is None or not 0 <= partition < len(found.partitions):
+            return None
+        try:
+            return self._own_log.bounds(found.id, partition)[1]
+        except errors.KafkaError:
+            return None
 
     def each_offset(self) -> Iterator[tuple[str, str, int, Offset]]:
         """Group, topic, partition and what is committed, of all groups that have been read."""
