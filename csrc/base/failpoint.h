@@ -65,6 +65,10 @@ enum { PB_FAILPOINT_STATUS = 77 };
     X(RECOVER_DROPPED,          "recover.dropped")          /* all of them are, the last one is not cut */                                 \
     X(RECOVER_AFTER_CUT,        "recover.after-cut")        /* it is, which is not synced */                                               \
     X(RECOVER_STATE,            "recover.state")            /* all of a log is known, nothing of what was made anew is synced */           \
+    X(START_ADVANCED,           "start.advanced")           /* the log begins later; no file is removed, no checkpoint says so */          \
+    X(REMOVE_RENAMED,           "remove.renamed")           /* one file of the oldest segment has its last name */                         \
+    X(REMOVE_DONE,              "remove.done")              /* all of them have, and the log begins behind them */                         \
+    X(REMOVE_UNLINKED,          "remove.unlinked")          /* one of them is removed */                                                   \
     X(DELETE_BEFORE_RENAME,     "delete.before-rename")     /* a partition is gone for clients, its files have their names */              \
     X(DELETE_RENAMED,           "delete.renamed")           /* the directory has its last name */                                          \
     X(DELETE_FILE_REMOVED,      "delete.file-removed")      /* one of its files is removed */                                              \

@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "base/err.h"
+#include "base/failpoint.h"
 #include "log/log_internal.h"
 
 /* The .log last: a crash in between leaves a segment whose derived files are made anew, never one without records. */
@@ -138,7 +139,10 @@ static int remove_oldest(struct pb_log *log) {
     struct pb_file *const files[] = { segment->index, segment->time_index, NULL, NULL, segment->log };
     _Static_assert(PB_COUNT(files) == PB_COUNT(suffixes), "a file for each suffix");
     int rc = 0;
-    for (size_t i = 0; rc == 0 && i < PB_COUNT(suffixes); i++) rc = rename_removed(log, segment->base_offset, suffixes[i], files[i]);
+    for (size_t i = 0; rc == 0 && i < PB_COUNT(suffixes); i++) {
+        rc = rename_removed(log, segment->base_offset, suffixes[i], files[i]);
+        PB_FAILPOINT(log->env, REMOVE_RENAMED);
+    }
     if (rc < 0) {
         pb__env_free(log->env, doomed);                                     /* the .log is still there: it is removed in the next round */
         return rc;
@@ -149,6 +153,7 @@ static int remove_oldest(struct pb_log *log) {
     struct pb_doomed **last = &log->doomed;
     while (*last != NULL) last = &(*last)->next;
     *last = doomed;
+    PB_FAILPOINT(log->env, REMOVE_DONE);
     return 0;
 }
 
@@ -175,6 +180,7 @@ int pb__log_advance_start(struct pb_log *log, int64_t offset) {
     log->start_offset = offset;
     log->synced_offset = pb__max_i64(log->synced_offset, offset);           /* what is gone needs no sync, and nobody waits for it */
     pb__epochs_truncate_start(&log->epochs, offset);
+    PB_FAILPOINT(log->env, START_ADVANCED);
     return 0;
 }
 
@@ -234,6 +240,7 @@ void pb__doomed_unlink(const struct pb_env *env, struct pb_doomed *doomed) {
         for (size_t i = 0; i < PB_COUNT(suffixes); i++) {
             int size = snprintf(path, sizeof path, "%s/%020lld%s%s", at->dir, (long long)at->base_offset, suffixes[i], removed_suffix);
             int rc = size < (int)sizeof path ? env->file_unlink(env->context, path) : 0;
+            PB_FAILPOINT(env, REMOVE_UNLINKED);
             if (rc < 0 && rc != -ENOENT) pb__env_log(env, PB_LOG_WARNING, "event=unlink-failed path=%s errno=%d", path, -rc);
         }
     pb__doomed_forget(env, doomed);
