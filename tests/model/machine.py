@@ -39,6 +39,7 @@ SMALL_LOGS: Final[Mapping[str, str]] = {
     # Many segments, index entries and checkpoints in little data: what a broker does in weeks.
     "pybroker.segment.bytes.min": "1024",
     "log.flush.offset.checkpoint.interval.ms": "100",
+    "pybroker.disk.min.free.bytes": "1048576",                              # of small disks
 }
 SMALL_TOPIC: Final[Mapping[str, str]] = {"segment.bytes": "32768", "index.interval.bytes": "512"}
 
