@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -37,7 +37,7 @@ STATUS: Final = 77
 """PB_FAILPOINT_STATUS."""
 TOPIC: Final = "model"
 PARTITIONS: Final = 3
-CONFIG: Final = {"segment.bytes": "4096", "index.interval.bytes": "256"}
+CONFIG: Final = {"segment.bytes": "4096", "index.interval.bytes": "256", "file.delete.delay.ms": "0"}
 ROUNDS: Final = 40
 CASES_AT_A_TIME: Final = 3
 AT_A_CLEAN_START: Final = ("clean.seen", "clean.unlinked", "clean.taken")
@@ -117,21 +117,20 @@ class Case:
 
     def __init__(self, point: str, action: str, program: Path, template: Template, place: Path, scratch: Path) -> None:
         self.point = point
+        self.fails = action in ("eio", "enospc")
         self.place = place
         self.scratch = scratch
         self.recorder = template.copy(place)
         self.broker = broker_in(place, scratch, {"PYBROKER_FAILPOINT": f"{point}:{action}"})
         self.broker.program = program
-        self.broker.overrides["log.flush.offset.checkpoint.interval.ms"] = "200"
+        self.broker.overrides |= {"log.flush.offset.checkpoint.interval.ms": "200", "log.retention.check.interval.ms": "100", "pybroker.retention.first.check.ms": "100"}
 
     def exercise(self) -> None:
         """All that a broker does in its life, until it ends: starts, rolls, syncs, makes and deletes topics, writes checkpoints, stops."""
-        try:
+        with suppress(AssertionError, OSError, Closed):                     # it ended on the way: what for says its exit code
             self.broker.wait_ready()
             self.work()
-        except (AssertionError, OSError, Closed):
-            pass                                                            # it ended on the way, what for says its exit code; or its directory is off-line and has no checkpoints
-        if self.broker.is_alive and self.broker.process is not None:
+        if self.broker.process is not None:
             self.broker.process.send_signal(signal.SIGTERM)
 
     def work(self) -> None:
@@ -143,7 +142,9 @@ class Case:
                         return
                 if number == ROUNDS // 2 and not self.is_offline():
                     self.make_and_delete(producer.client)
-            self.wait_checkpoint(producer.client)
+            if not self.fails:
+                self.wait_removed(producer.client)
+                self.wait_checkpoint(producer.client)                       # of a directory that is off-line none is written
         finally:
             producer.close()
 
@@ -158,6 +159,19 @@ class Case:
         part = DeleteRecordsPartition(partition_index=0, offset=-1)
         client.call(DeleteRecordsRequest(topics=[DeleteRecordsTopic(name="other", partitions=[part])], timeout_ms=5000), 2)
         client.call(DeleteTopicsRequest(topics=[DeleteTopicState(name="other")], timeout_ms=5000), 6)
+        self.delete_records(client)
+
+    def delete_records(self, client: Client) -> None:
+        """The first segments of a partition leave."""
+        partition = DeleteRecordsPartition(partition_index=0, offset=20)
+        client.call(DeleteRecordsRequest(topics=[DeleteRecordsTopic(name=TOPIC, partitions=[partition])], timeout_ms=5000), 2)
+
+    def wait_removed(self, client: Client) -> None:
+        """Until the first segment of the partition whose records were deleted is gone."""
+        place, deadline = self.place / "data" / f"{TOPIC}-0", time.monotonic() + END_S_MAX
+        while list(place.glob(f"{0:020}.log*")):
+            client.metadata([TOPIC])
+            assert time.monotonic() < deadline
 
     def wait_checkpoint(self, client: Client) -> None:
         """Until one is written after now, or never will be: the only log directory is off-line."""

@@ -10,9 +10,9 @@ import pytest
 
 from tests.model import planted, raw
 from tests.model.history import Recorder
-from tests.model.machine import Machine, Program
+from tests.model.machine import DISKS, Machine, Program
 from tests.model.planted import BUGS, Bug
-from tests.model.raw import RawProducer
+from tests.model.raw import RawProducer, fast_place
 from tests.model.scenarios import GROUP
 from tests.support.kafka import NONE, Client
 from tests.support.shared import ROOT
@@ -29,7 +29,8 @@ def is_convicted(scenario: str, chunk: int, environment: dict[str, str], place: 
     """Ten cycles in a process of their own: what a broker that is wrong sends may be the end of a client library."""
     command = [sys.executable, "-m", "tests.model.campaign", "--seed", f"planted/{chunk}", "--cycles", str(CYCLES_AT_A_TIME), "--patience", str(PATIENCE_S), scenario]
     command += [word for name, value in environment.items() for word in ("--environment", f"{name}={value}")]
-    done = subprocess.run(command, cwd=ROOT, env={**os.environ, "TMPDIR": str(place)}, capture_output=True, text=True, timeout=300)
+    with fast_place("planted") as disks:                                    # its mounts and brokers go with it, images with this
+        done = subprocess.run(["unshare", "-m", "-p", "-f", "--mount-proc", "--kill-child", *command], cwd=ROOT, env={**os.environ, "TMPDIR": str(place), DISKS: str(disks)}, capture_output=True, text=True, timeout=300)
     assert done.returncode != 2, done.stderr
     return done.returncode != 0
 
