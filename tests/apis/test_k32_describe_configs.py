@@ -114,8 +114,8 @@ def test_broker_configs_tell_their_source(start_broker: StartBroker) -> None:
 
 @ours_only("its texts")
 def test_a_key_that_is_not_acted_on_says_so(client: Client) -> None:
-    configs = client.configs(node(client), ["log.cleaner.threads", "num.partitions"], resource_type=BROKER_RESOURCE, documentation=True)
-    assert "not" in configs["log.cleaner.threads"].documentation.lower()
+    configs = client.configs(node(client), ["auto.leader.rebalance.enable", "num.partitions"], resource_type=BROKER_RESOURCE, documentation=True)
+    assert "not" in configs["auto.leader.rebalance.enable"].documentation.lower()
     assert all(config.documentation for config in configs.values())
 
 
