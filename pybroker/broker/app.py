@@ -13,6 +13,7 @@ from pybroker.broker.arguments import USAGE, Arguments, UsageError, parse
 if TYPE_CHECKING:
     from pybroker.broker.broker_config import BrokerConfig
     from pybroker.broker.server import Server
+    from pybroker.hooks.manager import PluginManager
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
 COLLECTION_THRESHOLDS = 20_000, 20, 100
@@ -40,11 +41,14 @@ def _refuse(text: str) -> int:
 
 
 def _run(arguments: Arguments, environment: Mapping[str, str]) -> int:
+    from pybroker.broker import plugins
     from pybroker.broker.broker_config import BrokerConfig
     from pybroker.broker.config import ConfigError, gather
 
     try:
-        config = BrokerConfig(gather(arguments.path, arguments.overrides, environment))
+        settings = gather(arguments.path, arguments.overrides, environment)
+        manager = plugins.load(settings)
+        config = BrokerConfig(settings)
     except ConfigError as error:
         return _refuse(str(error))
     if arguments.action == "check":
@@ -58,10 +62,10 @@ def _run(arguments: Arguments, environment: Mapping[str, str]) -> int:
     os.umask(0o077)
     logs.set_up(config.text("pybroker.log.format") or "kv", config.text("pybroker.log.level") or "info")
     with asyncio.Runner() as runner:
-        return runner.run(_serve(config, arguments, environment))
+        return runner.run(_serve(config, manager, arguments, environment))
 
 
-async def _serve(config: "BrokerConfig", arguments: Arguments, environment: Mapping[str, str]) -> int:
+async def _serve(config: "BrokerConfig", manager: "PluginManager | None", arguments: Arguments, environment: Mapping[str, str]) -> int:
     import logging
 
     from pybroker._core.core import Core, CoreError
@@ -71,7 +75,7 @@ async def _serve(config: "BrokerConfig", arguments: Arguments, environment: Mapp
     log = logging.getLogger(__name__)
     loop = asyncio.get_running_loop()
     stopping = asyncio.Event()
-    server = Server(config, Core, CoreError)
+    server = Server(config, Core, CoreError, manager)
 
     def interrupt(*_: object) -> None:
         stopping.set()

@@ -5,8 +5,8 @@ above these the dynamic values that clients set by IncrementalAlterConfigs: firs
 Values are text and stay text: nothing is looked up, expanded, imported or run because of a value.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 from pybroker.broker import config_keys
 from pybroker.broker.properties import PropertiesError, read
@@ -35,6 +35,8 @@ class ConfigKey(NamedTuple):
     acted: bool
     synonyms: tuple[str, ...]
     text: str
+    check: Callable[[Any], None] | None = None
+    """Of a plugin: raises for a typed value that must not be."""
 
     @property
     def sensitive(self) -> bool:
@@ -62,6 +64,16 @@ def keys(kind: str) -> Mapping[str, ConfigKey]:
         text: str = getattr(config_keys, kind.upper().replace("-", "_"))
         table = _keys[kind] = {key.name: key for key in _rows(kind, text)}
     return table
+
+
+def add_keys(added: Iterable[ConfigKey]) -> None:
+    """Keys of plugins, before anything is checked. The same ones may be added again. Raises ConfigError for a name that stands for something else."""
+    for key in added:
+        table = keys(key.kind)
+        known = table.get(key.name)
+        if known is not None and known._replace(check=None) != key._replace(check=None):
+            raise ConfigError(f"{clipped(key.name)}: there is a {key.kind} config of that name already")
+        _keys[key.kind] = dict(sorted({**table, key.name: key}.items()))
 
 
 def _rows(kind: str, text: str) -> Iterator[ConfigKey]:
@@ -92,7 +104,19 @@ def parse(key: ConfigKey, text: str | None) -> Value:
     value = _typed(key, text)
     if not _in_range(key.range, value):
         raise ConfigError(f"{key.name}: {_shown(key, text)} is not {_range_words(key)}")
+    if key.check is not None:
+        _ask(key, value)
     return value
+
+
+def _ask(key: ConfigKey, value: Value) -> None:
+    """What a plugin says of a value of its own key."""
+    assert key.check is not None
+    try:
+        key.check(value)
+    except Exception as error:
+        words = "" if key.sensitive else ": " + " ".join(str(error).split())[:300]
+        raise ConfigError(f"{key.name}: the value is refused{words}") from error
 
 
 def _typed(key: ConfigKey, text: str) -> Value:

@@ -26,11 +26,13 @@ from pybroker.broker.loop import asyncio
 from pybroker.broker.mover import Mover
 from pybroker.broker.own_log import OwnLog
 from pybroker.broker.places import Unfinished, finish_moves
+from pybroker.broker.plugins import Plugins
+from pybroker.hooks.asking import Answer
 from pybroker.metadata.answers import MetadataAnswers
 from pybroker.metadata.config_changes import DELETE, SET, ConfigChange
 from pybroker.metadata.controller import Controller, NewTopic
 from pybroker.metadata.rate import Bucket
-from pybroker.metadata.records import INTERNAL_TOPICS, OFFSETS_TOPIC
+from pybroker.metadata.records import INTERNAL_TOPICS, OFFSETS_TOPIC, RESOURCE_TOPIC
 from pybroker.metadata.store import SqliteStore, StoreError
 from pybroker.metadata.topic_rules import is_legal
 from pybroker.observe import logs
@@ -39,6 +41,7 @@ from pybroker.protocol import errors
 if TYPE_CHECKING:
     from pybroker._core.core import Core, CoreError
     from pybroker.coordinator.groups import Groups
+    from pybroker.hooks.manager import PluginManager
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -60,8 +63,9 @@ class StartStopped(Exception):
 class Server:
     """A broker from start to stop. Satisfies ``pybroker.apis.context.Broker``."""
 
-    def __init__(self, config: BrokerConfig, core_class: "type[Core]", core_error: "type[CoreError]") -> None:
+    def __init__(self, config: BrokerConfig, core_class: "type[Core]", core_error: "type[CoreError]", plugins: "PluginManager | None" = None) -> None:
         self.config = config
+        self.plugins = Plugins(plugins, config)
         self.node_id = config.node_id
         self.rack = config.text("broker.rack")
         self.cluster_id = ""
@@ -84,6 +88,7 @@ class Server:
         self._timer: asyncio.TimerHandle | None = None
         self._groups: Groups | None = None
         self._ticking: asyncio.Task[None] | None = None
+        self._telling: asyncio.Task[list[Answer]] | None = None
 
     # ---- start
 
@@ -133,6 +138,7 @@ class Server:
         if not clean:
             log.info("the last stop was not clean; logs are checked")
             self.controller.begin_epochs()
+        self._start_plugins()
         self._announce()
         self._recover(clean)
         for listener in self.config.listeners:
@@ -149,8 +155,17 @@ class Server:
         self._mover = Mover(self._core, self._core_error, self.config, self.controller.partition_moved)
         self._resuming = asyncio.get_running_loop().create_task(self._resume_moves(unfinished))
         self._schedule_checkpoint()
+        if self.plugins.hooks.has("pybroker_ready"):
+            self._telling = asyncio.get_running_loop().create_task(self.plugins.hooks.tell("pybroker_ready"))
         if OFFSETS_TOPIC in self.controller.image.by_name:
             asyncio.get_running_loop().call_soon(lambda: self.groups)   # read on, once clients are served
+
+    def _start_plugins(self) -> None:
+        facts = self.plugins.facts
+        facts.cluster_id = self.cluster_id
+        facts.topics = lambda: {topic.name: len(topic.partitions) for topic in self.controller.image.by_name.values()}
+        facts.topic_own = lambda topic: self.controller.image.config(RESOURCE_TOPIC, topic)
+        self.plugins.start()
 
     def _make_core(self, paths: Sequence[str]) -> "Core":
         try:
@@ -244,6 +259,7 @@ class Server:
         await self._dispatcher.stop(STOP_WAIT_S)
         if self._groups is not None:
             self._groups.stop()
+        await self.plugins.stop("stop")
         await loop.run_in_executor(None, self._cleaner.stop)
         await self._housekeeper.stop()
         await asyncio.wait([self._resuming])
@@ -289,6 +305,7 @@ class Server:
         self._core.configure(**self.config.core_settings())
         if self._groups is not None:
             self._groups.config_changed()
+        self.plugins.config_changed(changed)
         if "pybroker.log.level" in changed:
             logs.set_level(self.config.text("pybroker.log.level") or "info")
 
