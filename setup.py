@@ -36,7 +36,7 @@ PROGRAM = BUILD / "pybrokerd"
 
 COMPILER = os.environ.get("CC", "gcc")
 LIBRARIES = ["-luv", "-lz", "-lsnappy", "-llz4", "-lzstd", "-lpthread"]
-INCLUDES = [f"-I{path}" for path in (ROOT / "csrc", GENERATED, CORE)]
+INCLUDES = [f"-I{path}" for path in (ROOT / "csrc", PACKAGE / "hooks" / "include", GENERATED, CORE)]
 PYTHON_INCLUDE = f"-I{sysconfig.get_paths()['include']}"
 WARNINGS = ["-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wstrict-prototypes", "-Wmissing-prototypes", "-Werror"]
 COMMON = ["-std=gnu11", "-D_GNU_SOURCE", "-g", "-fvisibility=hidden", "-fno-plt"]

@@ -13,6 +13,7 @@
 
 #include "base/env.h"
 #include "base/err.h"
+#include "base/verdict.h"
 
 struct pb_broker;
 struct pb_loop;
@@ -20,6 +21,11 @@ struct pb_conn;
 struct pb_mail;
 struct pb_own_batch;
 struct pb_own_read;
+struct pb_hook_chain;
+struct pb_lane;
+struct pb_lane_job;
+struct pb_lane_item;
+struct pb_lane_records;
 
 enum pb_events { PB_READABLE = 1, PB_WRITABLE = 2, PB_HANGUP = 4 };
 
@@ -108,6 +114,7 @@ struct pb_topic_spec {
     int32_t partition_count;
     const struct pb_partition_spec *partitions;                             /* borrowed, index ascending */
     int64_t settings[PB_TOPIC_SETTING_COUNT];
+    struct pb_hook_chain *hooks;                                            /* what plugins have to say of its batches, NULL: nothing. Taken in every case */
 };
 struct pb_partition_info {
     int64_t start_offset, end_offset, high_watermark, last_stable_offset, synced_offset, size_bytes;
@@ -281,8 +288,9 @@ int pb_own_batch_add(struct pb_own_batch *batch, const uint8_t *key, int32_t key
  * Whatever pb__log_append returns, PB_E_UNKNOWN_TOPIC_ID, PB_E_INVALID_ARGUMENT (no record). */
 int pb_own_batch_append(struct pb_own_batch *batch, const uint8_t topic_id[16], int32_t partition, uint64_t ticket, int64_t *base_offset_out);
 
-/* APPENDED: id is the ticket, error 0 or why it never will be durable. GONE: the peer of connection `id` left while a request of its own waits for an answer. */
-enum pb_news_kind { PB_NEWS_APPENDED, PB_NEWS_GONE };
+/* APPENDED: id is the ticket, error 0 or why it never will be durable. GONE: the peer of connection `id` left while a request of its own waits for an answer.
+ * UNUSED: no batch goes by the hook chain `id` any more. */
+enum pb_news_kind { PB_NEWS_APPENDED, PB_NEWS_GONE, PB_NEWS_UNUSED };
 struct pb_news { enum pb_news_kind kind; int error; uint64_t id; };
 /* 1: *out is filled, 0: there is none. Rings as mail does. */
 int pb_broker_take_news(struct pb_broker *broker, struct pb_news *out);
@@ -292,11 +300,73 @@ struct pb_record_view {
     const uint8_t *key, *value;                                             /* lent until the next call; NULL: null */
     int32_t key_size, value_size;                                           /* -1: null */
     int16_t producer_epoch, attributes;                                     /* of the batch */
+    const uint8_t *headers;                                                 /* as in the batch, lent likewise */
+    int32_t headers_size, header_count;
 };
+struct pb_header_view { const uint8_t *name, *value; int32_t name_size, value_size; };   /* value_size -1: null */
+/* The next header at *at, which moves on. false: the end, or bytes that are no header. */
+bool pb_header_next(const uint8_t **at, const uint8_t *end, struct pb_header_view *out);
 /* Whole batches from offset on, below the high watermark, about bytes_max of them, at least one if there is one. */
 int pb_own_read_new(struct pb_broker *broker, const uint8_t topic_id[16], int32_t partition, int64_t offset, int64_t bytes_max, struct pb_own_read **read_out);
 int pb_own_read_next(struct pb_own_read *read, struct pb_record_view *out);  /* 1: one more; 0: no more; PB_E_CORRUPT_BATCH and the like */
 int64_t pb_own_read_next_offset(const struct pb_own_read *read);            /* to go on from; the offset of the beginning: there was nothing */
 void pb_own_read_free(struct pb_own_read *read);
+
+/* Records of one batch, which stays lent. CRC and records are checked again. */
+int pb_batch_read_new(struct pb_broker *broker, const uint8_t *bytes, int32_t size_bytes, int64_t output_bytes_max, struct pb_own_read **read_out);
+
+/* ---- hook chains: control thread. See hook/hook.h */
+/* id: told by news once nobody goes by it; what was added by pointer must live until then. */
+int pb_hook_chain_new(struct pb_broker *broker, int64_t id, struct pb_hook_chain **chain_out);
+void pb_hook_chain_keep(struct pb_hook_chain *chain);                       /* one more reference */
+void pb_hook_chain_free(struct pb_hook_chain *chain);                       /* one reference less; NULL is fine */
+/* A struct pybroker_native_v1 (pybroker_native.h). PB_E_LIMIT: too many; PB_E_VERSION: it is shorter than that struct. */
+int pb_hook_chain_add_native(struct pb_hook_chain *chain, const void *native);
+/* -1: no limit. Prefix, ids, headers and their values belong to the rules that were added last. PB_E_LIMIT, PB_E_NOMEM. */
+struct pb_record_rules { bool key_required, key_utf8, value_required, value_utf8; int32_t key_bytes_max, value_bytes_min, value_bytes_max; };
+int pb_hook_chain_add_rules(struct pb_hook_chain *chain, const struct pb_record_rules *rules);
+int pb_hook_chain_set_prefix(struct pb_hook_chain *chain, const uint8_t *prefix, int32_t size_bytes);
+int pb_hook_chain_set_schema_ids(struct pb_hook_chain *chain, const uint32_t *ids, int32_t count);   /* ascending */
+int pb_hook_chain_add_header(struct pb_hook_chain *chain, const uint8_t *name, int32_t size_bytes);
+int pb_hook_chain_add_header_value(struct pb_hook_chain *chain, const uint8_t *value, int32_t size_bytes);   /* of the header added last */
+int pb_hook_chain_add_lane(struct pb_hook_chain *chain, struct pb_lane *lane, int64_t token, enum pb_hook_on_error on_error);
+void pb_hook_chain_partition_by_key(struct pb_hook_chain *chain);
+int pb_hook_chain_partition_by_native(struct pb_hook_chain *chain, const void *native);   /* PB_E_INVALID_ARGUMENT: it has no such function */
+void pb_hook_chain_partition_by_lane(struct pb_hook_chain *chain);          /* the lane added last says where records go */
+int pb_hook_chain_set_dead_letter(struct pb_hook_chain *chain, const char *topic);   /* PB_E_INVALID_ARGUMENT: no name of a topic */
+void pb_hook_chain_set_refusal(struct pb_hook_chain *chain, const char *text);   /* every batch is refused (POLICY_VIOLATION), cut at 255 bytes */
+/* Batches seen and refused so far by each native, then each of the rules, then each lane: pairs into out. Returns how many there are. */
+int32_t pb_hook_chain_counts(const struct pb_hook_chain *chain, int64_t *out, int32_t pairs_max);
+
+/* ---- lanes: each has a thread of the owner's, which alone takes, judges and gives back. See api/lane.h */
+int pb_lane_new(struct pb_broker *broker, int32_t deadline_ms, void (*notify)(void *context), void *context, struct pb_lane **lane_out);
+void pb_lane_close(struct pb_lane *lane);                                   /* by its thread; on_error decides from now on. The broker is freed after it */
+void pb_lane_stats(const struct pb_lane *lane, int64_t *batches_out, int64_t *failed_out);   /* any thread */
+/* Around each call of Python that decides something: what lasts longer than the deadline is given up. */
+void pb_lane_call_begins(struct pb_lane *lane);
+void pb_lane_call_ended(struct pb_lane *lane);
+struct pb_lane_view {
+    struct pb_lane_job *job;                                                /* to be given back by pb_lane_done */
+    struct pb_lane_item *item;                                              /* until then */
+    int64_t token, output_bytes_max;
+    const char *topic;                                                      /* lent until the job is let go of, as all that follows */
+    const uint8_t *client_id, *bytes;                                       /* client_id NULL: null */
+    int32_t topic_size, client_id_size, partition, partition_count, size_bytes, item_at;
+};
+bool pb_lane_take(struct pb_lane *lane, struct pb_lane_view *view);         /* a job; false: none waits. view has no item yet */
+bool pb_lane_next(struct pb_lane *lane, struct pb_lane_view *view);         /* its next item that this lane is asked about */
+void pb_lane_done(struct pb_lane_job *job);                                 /* items without a word have failed */
+void pb_lane_job_keep(struct pb_lane_job *job);                             /* one more reference; any thread, as its end */
+void pb_lane_job_let_go(struct pb_lane_job *job);
+void pb_lane_accept(struct pb_lane_item *item);
+int pb_lane_say(struct pb_lane_item *item, enum pb_lane_verdict_kind kind, int16_t code, const char *text, int32_t text_size);   /* replaces what was said before */
+int pb_lane_say_record(struct pb_lane_item *item, int32_t index, const char *text, int32_t text_size);   /* the next three add to what was said last */
+void pb_lane_say_place(struct pb_lane_item *item, const char *topic, int32_t topic_size, int32_t partition);
+int pb_lane_say_targets(struct pb_lane_item *item, const int32_t *targets, int32_t count);   /* PB_E_INVALID_ARGUMENT: not one partition for each record */
+/* Other records. end: PB_E_INVALID_ARGUMENT none, or another number than a producer with an id sent. records is freed by end. */
+int pb_lane_records_new(struct pb_lane_item *item, struct pb_lane_records **records_out);
+int pb_lane_records_header(struct pb_lane_records *records, const struct pb_header_view *header);   /* of the next record */
+int pb_lane_records_add(struct pb_lane_records *records, const struct pb_record_view *record);   /* its headers are those given before */
+int pb_lane_records_end(struct pb_lane_records *records, bool abandon);
 
 #endif

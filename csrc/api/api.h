@@ -30,6 +30,8 @@ struct pb_api_shared {
     struct pb_mailbox *mailbox;
     struct pb_members *members;
     _Atomic int64_t fetch_bytes_max, fetch_sessions_max;
+    _Atomic int64_t lane_bytes;                                             /* held by jobs of lanes */
+    _Atomic int32_t lane_chains;                                            /* chains that have a lane; 0: no request is looked through for them */
     int32_t node_id;
 };
 
@@ -45,6 +47,7 @@ struct pb_request {
 
 /* ---- stage: produced batches between check and append */
 struct pb_produce;
+struct pb_lane_job;
 struct pb_staged {
     struct pb_produce *produce;
     struct pb_partition *partition;                                         /* one reference */
@@ -52,6 +55,7 @@ struct pb_staged {
     uint8_t *rewritten;                                                     /* owned copy of a batch that was compressed anew; NULL: in the input */
     int64_t flush_messages;
     uint32_t result_at;                                                     /* place of the error code in the reply */
+    bool away;                                                              /* stored elsewhere than the producer said: no offset is told */
     int32_t next;                                                           /* of the same partition, -1: last */
 };
 struct pb_stage_group { struct pb_partition *partition; int32_t first, last, count; };
@@ -65,7 +69,7 @@ struct pb_stage {
 };
 
 /* ---- purgatory: requests that wait for a partition or for their time */
-enum pb_parked_kind { PB_PARKED_FETCH, PB_PARKED_PRODUCE };
+enum pb_parked_kind { PB_PARKED_FETCH, PB_PARKED_PRODUCE, PB_PARKED_LANE };
 struct pb_parked {
     struct pb_wake wake;                                                    /* first: a wake is cast to its parked */
     struct pb_heap_item deadline;
@@ -83,6 +87,7 @@ struct pb_api {
     struct pb_heap deadlines;
     struct pb_list fetch_pool, produce_pool, target_pool;
     struct pb_list produces_out;                                            /* that wait for a sync */
+    struct pb_list lane_jobs, lane_staged;                                  /* jobs that are out; served ones whose batches are staged */
     struct pb_batch_workspace *batch_workspace;
     struct pb_stage *stage;
     struct pb_fetch_result *results;                                        /* of the fetch being evaluated */
@@ -142,7 +147,10 @@ int64_t pb__purgatory_next_ms(const struct pb_api *api);
 void pb__produce_staged_done(struct pb_api *api, struct pb_staged *staged, const struct pb_log_append *append, const struct pb_partition_append *result);
 void pb__produce_wake(struct pb_api *api, struct pb_parked *parked, bool due);
 void pb__produce_free_parked(struct pb_api *api, struct pb_parked *parked);
-bool pb__produce_wants_sync(const struct pb_produce *produce);
+/* The part of a reply says so. */
+void pb__produce_set_error(struct pb_produce *produce, uint32_t result_at, int error);
+/* A request whose batches plugins have judged; its frame is the job's. An error closes the connection. */
+int pb__produce_resume(struct pb_api *api, struct pb_conn *conn, struct pb_lane_job *job);
 
 /* ---- fetch */
 void pb__fetch_wake(struct pb_api *api, struct pb_parked *parked, bool due);

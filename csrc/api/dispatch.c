@@ -1,5 +1,5 @@
-#include "api/api.h"
 #include "api/api_table.h"
+#include "api/lane.h"
 #include "api/mailbox.h"
 #include "api/members.h"
 #include "base/assert.h"
@@ -102,6 +102,7 @@ static void on_hang_up(void *context, struct pb_conn *conn) {
 static void on_close(void *context, struct pb_conn *conn) {
     pb__fetch_cancel(context, conn);
     pb__mailbox_cancel(context, conn);
+    pb__lane_cancel(context, conn);
 }
 
 int pb__api_init(struct pb_api *api, struct pb_api_shared *shared, const struct pb_net_ops *ops, struct pb_net_shared *net_shared, void (*notify)(void *), void *notify_context,
@@ -115,6 +116,8 @@ int pb__api_init(struct pb_api *api, struct pb_api_shared *shared, const struct 
     pb__list_init(&api->produce_pool);
     pb__list_init(&api->target_pool);
     pb__list_init(&api->produces_out);
+    pb__list_init(&api->lane_jobs);
+    pb__list_init(&api->lane_staged);
     struct pb_net_upcalls up = { api, pb__dispatch, on_flush, on_hang_up, on_close };
     int rc = pb__net_init(&api->net, env, ops, &up, net_shared, loop_index, loop_count);
     if (rc < 0) return rc;

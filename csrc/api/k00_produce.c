@@ -4,7 +4,8 @@
  * patched: nothing of the request is needed when the append, or the sync that acks=all waits for, is through.
  *   per partition   index int32 | errorCode int16 | baseOffset int64 | logAppendTimeMs int64 | logStartOffset int64 (5+) | …
  * Order of checks as the Java broker's: acks, topic and partition, then the batch (pb__batch_check), then producer state in the append. */
-#include "api/api.h"
+#include "api/api_table.h"
+#include "api/produce.h"
 #include "base/assert.h"
 #include "base/endian.h"
 #include "base/err.h"
@@ -82,7 +83,7 @@ static void part_done(struct pb_api *api, struct pb_produce *produce) {
     produce_free(api, produce);
 }
 
-static void set_error(struct pb_produce *produce, uint32_t result_at, int error) {
+void pb__produce_set_error(struct pb_produce *produce, uint32_t result_at, int error) {
     produce->failed = true;
     if (produce->reply == NULL) return;
     uint8_t *result = produce->reply->bytes + result_at;
@@ -109,7 +110,7 @@ static struct produce_wait *wait_new(struct pb_api *api, struct pb_produce *prod
 static bool wait_for_sync(struct pb_api *api, struct pb_produce *produce, struct pb_partition *partition, int64_t end_offset, uint32_t result_at) {
     struct produce_wait *wait = wait_new(api, produce);
     if (wait == NULL) {
-        set_error(produce, result_at, PB_E_NOMEM);
+        pb__produce_set_error(produce, result_at, PB_E_NOMEM);
         return false;
     }
     wait->result_at = result_at;
@@ -125,20 +126,20 @@ static bool wait_for_sync(struct pb_api *api, struct pb_produce *produce, struct
     }
     produce->waits = wait->next;
     if (wait != &produce->first_wait) pb__env_free(api->env, wait);
-    if (rc < 0) set_error(produce, result_at, rc);
+    if (rc < 0) pb__produce_set_error(produce, result_at, rc);
     return false;
 }
 
 void pb__produce_staged_done(struct pb_api *api, struct pb_staged *staged, const struct pb_log_append *append, const struct pb_partition_append *result) {
     struct pb_produce *produce = staged->produce;
     if (append->error < 0) {
-        set_error(produce, staged->result_at, append->error);
+        pb__produce_set_error(produce, staged->result_at, append->error);
         part_done(api, produce);
         return;
     }
     api->stat_batches++;
     api->stat_batch_bytes += staged->batch.size_bytes;
-    if (produce->reply != NULL) {
+    if (produce->reply != NULL && !staged->away) {
         uint8_t *at = produce->reply->bytes + staged->result_at;
         pb__put_i64(at + AT_BASE_OFFSET, append->base_offset);
         pb__put_i64(at + AT_APPEND_TIME, append->log_append_time_ms);
@@ -164,7 +165,7 @@ void pb__produce_wake(struct pb_api *api, struct pb_parked *parked, bool due) {
             at = &wait->next;
             continue;
         }
-        if (wait->waiter.error < 0) set_error(produce, wait->result_at, wait->waiter.error);
+        if (wait->waiter.error < 0) pb__produce_set_error(produce, wait->result_at, wait->waiter.error);
         pb__partition_unwait(&wait->waiter);
         *at = wait->next;
         if (wait != &produce->first_wait) pb__env_free(api->env, wait);
@@ -176,44 +177,50 @@ void pb__produce_wake(struct pb_api *api, struct pb_parked *parked, bool due) {
 
 /* ---- the request */
 
-struct answer {
-    struct pb_api *api;
-    struct pb_request *request;
-    struct pb_produce *produce;
-    struct pb_writer writer;
-    int16_t version;
-};
+void pb__produce_refusal_of(int error, const struct pb_batch_fault *fault, struct pb_refusal *out) {
+    out->code = pb_error_kafka_code(error);
+    out->text = fault != NULL ? fault->text : NULL;
+    out->text_size = out->text != NULL ? (int32_t)__builtin_strlen(out->text) : 0;
+    out->record_count = 0;
+    if (fault == NULL || fault->record_index < 0) return;
+    _Static_assert((int)PB_BATCH_FAULTS_MAX <= (int)PB_HOOK_RECORDS_MAX, "room for all");
+    out->record_count = 1 + fault->further_count;
+    for (int32_t i = 0; i < out->record_count; i++)
+        out->records[i] = (struct pb_refused_record){ i == 0 ? fault->record_index : fault->further[i - 1], out->text_size, out->text };
+}
 
-/* The result of one partition as it is known now; returns where its error code lies. */
-static int put_result(struct answer *answer, int32_t index, int error, const struct pb_batch_fault *fault, uint32_t *result_at_out) {
+static struct pb_str text_of(const char *text, int32_t size) { return (struct pb_str){ (const uint8_t *)text, text != NULL ? size : -1 }; }
+
+static void put_record_errors(struct pb_produce_answer *answer, const struct pb_refusal *refusal) {
+    for (int32_t i = 0; answer->version >= 8 && i < refusal->record_count; i++) {
+        const struct pb_refused_record *record = &refusal->records[i];
+        struct pb_produce_response_batch_index_and_error_message_out item = { .batch_index = record->index, .batch_index_error_message = text_of(record->text, record->text_size) };
+        pb__produce_response_batch_index_and_error_message_put(&answer->writer, answer->version, &item);
+    }
+}
+
+int pb__produce_put_result(struct pb_produce_answer *answer, int32_t index, const struct pb_refusal *refusal, bool away, uint32_t *result_at_out) {
     *result_at_out = 0;
-    if (answer->produce->reply == NULL) return 0;
+    answer->produce->failed |= refusal != NULL;
+    if (answer->reply == NULL) return 0;
     struct pb_writer *writer = &answer->writer;
-    int rc = pb__answer_room(answer->api, answer->produce->reply, writer, fault == NULL ? ROOM_PARTITION : ROOM_FAULT * (size_t)(1 + fault->further_count));
+    int rc = pb__answer_room(answer->api, answer->reply, writer, refusal == NULL ? ROOM_PARTITION : ROOM_FAULT * (size_t)(1 + refusal->record_count));
     if (rc < 0) return rc;
     struct pb_produce_response_partition_produce_response_out out = {
-        .index = index, .error_code = pb_error_kafka_code(error), .base_offset = error < 0 ? -1 : 0, .log_append_time_ms = -1, .log_start_offset = -1
+        .index = index, .error_code = refusal != NULL ? refusal->code : 0, .base_offset = refusal != NULL || away ? -1 : 0, .log_append_time_ms = -1, .log_start_offset = -1
     };
-    bool record = fault != NULL && fault->record_index >= 0;
     *result_at_out = (uint32_t)(writer->pos - writer->start) + 4;
-    pb__produce_response_partition_produce_response_put_until_record_errors(writer, answer->version, &out, record ? 1 + fault->further_count : 0);
-    struct pb_str text = { NULL, -1 };
-    if (fault != NULL && fault->text != NULL) text = (struct pb_str){ (const uint8_t *)fault->text, (int32_t)__builtin_strlen(fault->text) };
-    if (record && answer->version >= 8) {
-        struct pb_produce_response_batch_index_and_error_message_out item = { .batch_index = fault->record_index, .batch_index_error_message = text };
-        pb__produce_response_batch_index_and_error_message_put(writer, answer->version, &item);
-        for (int32_t i = 0; i < fault->further_count; i++) {
-            item.batch_index = fault->further[i];
-            pb__produce_response_batch_index_and_error_message_put(writer, answer->version, &item);
-        }
+    pb__produce_response_partition_produce_response_put_until_record_errors(writer, answer->version, &out, refusal != NULL ? refusal->record_count : 0);
+    out.error_message = (struct pb_str){ NULL, -1 };
+    if (refusal != NULL) {
+        put_record_errors(answer, refusal);
+        out.error_message = text_of(refusal->text, refusal->text_size);
     }
-    out.error_message = text;
     pb__produce_response_partition_produce_response_put_rest(writer, answer->version, &out);
     return 0;
 }
 
-/* Bytes of the field are one whole batch and it may be stored. */
-static int check_batch(struct pb_api *api, const struct pb_bytes *records, const struct pb_topic_rules *rules, struct pb_batch *batch, struct pb_batch_fault *fault) {
+int pb__produce_check(struct pb_api *api, const struct pb_bytes *records, const struct pb_topic_rules *rules, struct pb_batch *batch, struct pb_batch_fault *fault) {
     fault->record_index = -1;
     fault->text = NULL;
     fault->further_count = 0;
@@ -233,51 +240,72 @@ static int check_batch(struct pb_api *api, const struct pb_bytes *records, const
     return rc;
 }
 
-static int find_partition(struct pb_api *api, const struct pb_produce_request_topic_produce_data *topic, int16_t version, int32_t index,
-                          struct pb_partition **partition_out, struct pb_topic_rules *rules) {
+int pb__produce_find(struct pb_api *api, const struct pb_produce_request_topic_produce_data *topic, int16_t version, int32_t index, struct pb_partition **partition_out,
+                     struct pb_topic_rules *rules) {
     struct pb_partition_map *map = api->shared->map;
     int rc = version >= 13 ? pb__partition_map_find_id(map, topic->topic_id.b, index, partition_out, rules)
                            : pb__partition_map_find(map, topic->name.data, topic->name.size, index, partition_out, rules);
     if (rc < 0 || !rules->internal) return rc;
     pb__partition_put(*partition_out);
+    pb__topic_hooks_put(rules->hooks);
     return PB_E_INVALID_TOPIC;                                              /* internal topics are written by the broker alone */
 }
 
-static int stage_partition(struct answer *answer, const struct pb_produce_request_topic_produce_data *topic,
+void pb__produce_stage(struct pb_produce_answer *answer, struct pb_partition *partition, const struct pb_batch *batch, uint8_t *rewritten, int64_t flush_messages,
+                       uint32_t result_at, bool away) {
+    struct pb_staged *staged = pb__stage_add(answer->api, partition);
+    staged->produce = answer->produce;
+    staged->batch = *batch;
+    staged->rewritten = rewritten;
+    staged->flush_messages = flush_messages;
+    staged->result_at = result_at;
+    staged->away = away;
+    answer->api->stage->bytes += batch->size_bytes;
+    answer->produce->pending++;
+}
+
+static int refuse(struct pb_produce_answer *answer, int32_t index, int error, const struct pb_batch_fault *fault) {
+    struct pb_refusal refusal;
+    uint32_t result_at;
+    pb__produce_refusal_of(error, fault, &refusal);
+    return pb__produce_put_result(answer, index, &refusal, false, &result_at);
+}
+
+static int stage_partition(struct pb_produce_answer *answer, const struct pb_produce_request_topic_produce_data *topic,
                            const struct pb_produce_request_partition_produce_data *data, int acks_error) {
     struct pb_api *api = answer->api;
-    struct pb_partition *partition = NULL;
+    struct pb_partition *partition;
     struct pb_topic_rules rules;
     struct pb_batch batch;
     struct pb_batch_fault fault;
-    fault.record_index = -1;
-    fault.text = NULL;
-    fault.further_count = 0;
+    struct pb_lane_item *item = pb__lane_item_of(answer->job, answer->ordinal++);
     int error = acks_error;
-    if (error == 0) error = find_partition(api, topic, answer->version, data->index, &partition, &rules);
-    if (error == 0 && (error = check_batch(api, &data->records, &rules, &batch, &fault)) < 0) pb__partition_put(partition);
-    uint32_t result_at;
-    int rc = put_result(answer, data->index, error, error < 0 ? &fault : NULL, &result_at);
-    if (rc < 0 || error < 0) {
-        answer->produce->failed |= error < 0;
-        if (rc < 0 && error == 0) pb__partition_put(partition);
+    if (error == 0) error = pb__produce_find(api, topic, answer->version, data->index, &partition, &rules);
+    if (error < 0) return refuse(answer, data->index, error, NULL);
+    if (PB_UNLIKELY(rules.hooks != NULL)) {
+        int rc = pb__produce_stage_hooked(answer, data->index, partition, &rules, &data->records, item);
+        pb__topic_hooks_put(rules.hooks);
         return rc;
     }
-    struct pb_staged *staged = pb__stage_add(api, partition);
-    staged->produce = answer->produce;
-    staged->batch = batch;
-    staged->rewritten = pb__batch_workspace_take(api->batch_workspace);
-    staged->flush_messages = rules.flush_messages;
-    staged->result_at = result_at;
-    api->stage->bytes += batch.size_bytes;
-    answer->produce->pending++;
+    error = pb__produce_check(api, &data->records, &rules, &batch, &fault);
+    if (error < 0) {
+        pb__partition_put(partition);
+        return refuse(answer, data->index, error, &fault);
+    }
+    uint32_t result_at;
+    int rc = pb__produce_put_result(answer, data->index, NULL, false, &result_at);
+    if (rc < 0) {
+        pb__partition_put(partition);
+        return rc;
+    }
+    pb__produce_stage(answer, partition, &batch, pb__batch_workspace_take(api->batch_workspace), rules.flush_messages, result_at, false);
     return 0;
 }
 
-static int stage_topic(struct answer *answer, struct pb_produce_request_topic_produce_data *topic, int acks_error) {
+static int stage_topic(struct pb_produce_answer *answer, struct pb_produce_request_topic_produce_data *topic, int acks_error) {
     struct pb_produce *produce = answer->produce;
     if (produce->reply != NULL) {
-        int rc = pb__answer_room(answer->api, produce->reply, &answer->writer, ROOM_TOPIC + (size_t)(topic->name.size > 0 ? topic->name.size : 0));
+        int rc = pb__answer_room(answer->api, answer->reply, &answer->writer, ROOM_TOPIC + (size_t)(topic->name.size > 0 ? topic->name.size : 0));
         if (rc < 0) return rc;
         struct pb_produce_response_topic_produce_response_out out = { .name = topic->name, .topic_id = topic->topic_id };
         pb__produce_response_topic_produce_response_put_until_partition_responses(&answer->writer, answer->version, &out, topic->partition_data.count);
@@ -289,12 +317,12 @@ static int stage_topic(struct answer *answer, struct pb_produce_request_topic_pr
     }
     if (produce->reply == NULL) return 0;
     struct pb_produce_response_topic_produce_response_out out = { .name = topic->name };
-    int rc = pb__answer_room(answer->api, produce->reply, &answer->writer, ROOM_PARTITION);
+    int rc = pb__answer_room(answer->api, answer->reply, &answer->writer, ROOM_PARTITION);
     if (rc == 0) pb__produce_response_topic_produce_response_put_rest(&answer->writer, answer->version, &out);
     return rc;
 }
 
-static int stage_topics(struct answer *answer, struct pb_produce_request *request) {
+static int stage_topics(struct pb_produce_answer *answer, struct pb_produce_request *request) {
     int acks_error = request->acks >= ACKS_ALL && request->acks <= ACKS_LEADER ? 0 : PB_E_INVALID_ACKS;
     struct pb_produce_response_out out = { .throttle_time_ms = 0 };
     struct pb_produce *produce = answer->produce;
@@ -305,28 +333,43 @@ static int stage_topics(struct answer *answer, struct pb_produce_request *reques
         if (rc < 0) return rc;
     }
     if (produce->reply == NULL) return 0;
-    int rc = pb__answer_room(answer->api, produce->reply, &answer->writer, ROOM_PARTITION);
+    int rc = pb__answer_room(answer->api, answer->reply, &answer->writer, ROOM_PARTITION);
     if (rc == 0) pb__produce_response_put_rest(&answer->writer, answer->version, &out);
     return rc;
 }
 
-int pb__produce_handle(struct pb_api *api, struct pb_request *request) {
-    struct pb_produce_request message;
-    int16_t version = request->header.api_version;
-    int rc = pb__produce_request_read(&request->body, version, &message);
-    if (rc < 0) return rc;
+static int serve(struct pb_api *api, struct pb_request *request, struct pb_produce_request *message, struct pb_lane_job *job) {
     struct pb_produce *produce = produce_new(api);
     if (produce == NULL) return PB_E_NOMEM;
     produce->conn = request->conn;
     produce->reply = NULL;
-    produce->version = version;
-    produce->acks = message.acks;
-    produce->timeout_ms = message.timeout_ms;
-    struct answer answer = { .api = api, .request = request, .produce = produce, .version = version };
-    if (message.acks != ACKS_NONE) rc = pb__answer_begin(request, &produce->reply, &answer.writer);
-    if (rc == 0) rc = stage_topics(&answer, &message);
+    produce->version = request->header.api_version;
+    produce->acks = message->acks;
+    produce->timeout_ms = message->timeout_ms;
+    struct pb_produce_answer answer = { .api = api, .produce = produce, .version = produce->version, .job = job };
+    int rc = message->acks != ACKS_NONE ? pb__answer_begin(request, &produce->reply, &answer.writer) : 0;
+    answer.reply = produce->reply;
+    if (rc == 0) rc = stage_topics(&answer, message);
     if (produce->reply != NULL) produce->reply->size_bytes = (uint32_t)(answer.writer.pos - answer.writer.start);
     if (rc < 0) request->conn->dead = true;                                 /* no memory for the answer: what was staged is stored, nobody hears of it */
     part_done(api, produce);
     return 0;
+}
+
+int pb__produce_handle(struct pb_api *api, struct pb_request *request) {
+    struct pb_produce_request message;
+    int rc = pb__produce_request_read(&request->body, request->header.api_version, &message);
+    if (rc < 0) return rc;
+    if (PB_UNLIKELY(atomic_load_explicit(&api->shared->lane_chains, memory_order_relaxed) > 0) && (rc = pb__produce_park(api, request, &message)) != 0) return rc < 0 ? rc : 0;
+    return serve(api, request, &message, NULL);
+}
+
+int pb__produce_resume(struct pb_api *api, struct pb_conn *conn, struct pb_lane_job *job) {
+    struct pb_produce_request message;
+    struct pb_request request = { .conn = conn, .frame = job->frame, .frame_size = job->frame_size };
+    request.body = (struct pb_reader){ .pos = job->frame, .end = job->frame + job->frame_size };
+    request.flexible = pb__get_i16(job->frame + 2) >= pb__api_row(pb__get_i16(job->frame))->flexible_from;
+    int rc = pb__request_header_read(&request.body, request.flexible, &request.header);
+    if (rc == 0) rc = pb__produce_request_read(&request.body, request.header.api_version, &message);
+    return rc < 0 ? rc : serve(api, &request, &message, job);
 }

@@ -10,7 +10,7 @@ enum { HELD_FOR_MAIL = 2 };
 void pb__mailbox_init(struct pb_mailbox *mailbox) {
     *mailbox = (struct pb_mailbox){ 0 };
     pb__mpsc_init(&mailbox->posted);
-    pb__mpsc_init(&mailbox->gone);
+    pb__mpsc_init(&mailbox->notes);
 }
 
 static void mail_free(struct pb_mail *mail) {
@@ -57,33 +57,37 @@ int pb__mailbox_post(struct pb_api *api, struct pb_request *request) {
     return 0;
 }
 
-/* A node of its own: the mail may be answered and freed before somebody reads of this. Without memory for it the answer is late, no more. */
-struct gone { struct pb_mpsc_node node; const struct pb_env *env; uint64_t connection_id; };
+/* A node of its own: what it tells of may be freed before somebody reads of it. */
+struct note { struct pb_mpsc_node node; const struct pb_env *env; enum pb_note_kind kind; uint64_t id; };
+
+bool pb__mailbox_note(struct pb_mailbox *mailbox, const struct pb_env *env, enum pb_note_kind kind, uint64_t id) {
+    struct note *note = pb__env_alloc(env, sizeof *note);
+    if (note == NULL) return false;
+    *note = (struct note){ .env = env, .kind = kind, .id = id };
+    if (pb__mpsc_push(&mailbox->notes, &note->node) && mailbox->notify != NULL) mailbox->notify(mailbox->notify_context);
+    return true;
+}
 
 void pb__mailbox_hang_up(struct pb_api *api, struct pb_conn *conn) {
     if (conn->request_kind != HELD_FOR_MAIL) return;
     struct pb_mail *mail = conn->request_state;
-    struct gone *gone = mail->gone_told ? NULL : pb__env_alloc(api->env, sizeof *gone);
-    if (gone == NULL) return;
-    mail->gone_told = true;
-    *gone = (struct gone){ .env = api->env, .connection_id = conn->id };
-    struct pb_mailbox *mailbox = api->shared->mailbox;
-    if (pb__mpsc_push(&mailbox->gone, &gone->node)) mailbox->notify(mailbox->notify_context);
+    if (!mail->gone_told) mail->gone_told = pb__mailbox_note(api->shared->mailbox, api->env, PB_NOTE_GONE, conn->id);   /* untold: the answer is late, no more */
 }
 
-int pb__mailbox_take_gone(struct pb_mailbox *mailbox, uint64_t *connection_id_out) {
-    if (mailbox->gone_taken == NULL) mailbox->gone_taken = pb__mpsc_take_all(&mailbox->gone);
-    struct gone *gone = (struct gone *)(void *)mailbox->gone_taken;
-    if (gone == NULL) return 0;
-    mailbox->gone_taken = gone->node.next;
-    *connection_id_out = gone->connection_id;
-    pb__env_free(gone->env, gone);
+int pb__mailbox_take_note(struct pb_mailbox *mailbox, enum pb_note_kind *kind_out, uint64_t *id_out) {
+    if (mailbox->notes_taken == NULL) mailbox->notes_taken = pb__mpsc_take_all(&mailbox->notes);
+    struct note *note = (struct note *)(void *)mailbox->notes_taken;
+    if (note == NULL) return 0;
+    mailbox->notes_taken = note->node.next;
+    *kind_out = note->kind;
+    *id_out = note->id;
+    pb__env_free(note->env, note);
     return 1;
 }
 
-void pb__mailbox_drop_gone(struct pb_mailbox *mailbox) {
-    uint64_t connection_id;
-    while (pb__mailbox_take_gone(mailbox, &connection_id) > 0) continue;
+void pb__mailbox_drop_notes(struct pb_mailbox *mailbox) {
+    enum pb_note_kind kind;
+    for (uint64_t id; pb__mailbox_take_note(mailbox, &kind, &id) > 0;) continue;
 }
 
 void pb__mailbox_cancel(struct pb_api *api, struct pb_conn *conn) {

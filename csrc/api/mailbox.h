@@ -12,8 +12,8 @@
 
 struct pb_mailbox {
     struct pb_mpsc posted;
-    struct pb_mpsc gone;                                                    /* connections whose peer left while a request of theirs was out */
-    struct pb_mpsc_node *gone_taken;
+    struct pb_mpsc notes;                                                   /* short news */
+    struct pb_mpsc_node *notes_taken;
     struct pb_mpsc_node *taken;                                             /* control thread: what of the last take is left */
     _Atomic int64_t requests, bytes;
     void (*notify)(void *context);
@@ -46,9 +46,12 @@ struct pb_mail *pb__mailbox_take(struct pb_mailbox *mailbox);
 int pb__mail_answer(struct pb_mail *mail, const uint8_t *body, size_t size_bytes, bool close);
 /* Loop: the peer of a connection left. Once for each mail that is out. */
 void pb__mailbox_hang_up(struct pb_api *api, struct pb_conn *conn);
-/* 1: *connection_id_out has gone; 0: none has. */
-int pb__mailbox_take_gone(struct pb_mailbox *mailbox, uint64_t *connection_id_out);
-void pb__mailbox_drop_gone(struct pb_mailbox *mailbox);
+/* Any thread: news for the control plane. Without memory it is lost; true: it is on its way. */
+enum pb_note_kind { PB_NOTE_GONE /* id: a connection whose peer left while a request of it was out */, PB_NOTE_UNUSED /* id: a hook chain nobody goes by */ };
+bool pb__mailbox_note(struct pb_mailbox *mailbox, const struct pb_env *env, enum pb_note_kind kind, uint64_t id);
+/* 1: *kind_out and *id_out are set; 0: there is none. */
+int pb__mailbox_take_note(struct pb_mailbox *mailbox, enum pb_note_kind *kind_out, uint64_t *id_out);
+void pb__mailbox_drop_notes(struct pb_mailbox *mailbox);
 /* Loop: answers that came back. */
 void pb__mailbox_serve(struct pb_api *api);
 /* Stopped: mails nobody will answer. */

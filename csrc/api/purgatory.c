@@ -1,13 +1,14 @@
-#include "api/api.h"
+#include "api/lane.h"
 #include "base/assert.h"
 
-/* The two kinds of requests that wait. */
+/* The kinds of requests that wait. */
 static const struct kind {
     void (*wake)(struct pb_api *api, struct pb_parked *parked, bool due);
     void (*free)(struct pb_api *api, struct pb_parked *parked);
 } kinds[] = {
     [PB_PARKED_FETCH] = { pb__fetch_wake, pb__fetch_free_parked },
     [PB_PARKED_PRODUCE] = { pb__produce_wake, pb__produce_free_parked },
+    [PB_PARKED_LANE] = { pb__lane_wake, pb__lane_free_parked },
 };
 
 void pb__parked_init(struct pb_api *api, struct pb_parked *parked, enum pb_parked_kind kind) {

@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "api/api.h"
+#include "api/lane.h"
 #include "base/assert.h"
 
 enum { SLOTS = 2 * PB_LOOP_STAGED_BATCHES_MAX };
@@ -35,6 +35,7 @@ struct pb_staged *pb__stage_add(struct pb_api *api, struct pb_partition *partiti
     struct pb_staged *staged = &stage->items[index];
     staged->partition = partition;
     staged->rewritten = NULL;
+    staged->away = false;
     staged->next = -1;
     return staged;
 }
@@ -69,5 +70,6 @@ void pb__stage_flush(struct pb_api *api) {
         stage->bytes = 0;
         memset(stage->slots, 0, sizeof stage->slots);
     }
+    if (!pb__list_is_empty(&api->lane_staged)) pb__lane_staged_done(api);
     api->net.input_lent = false;
 }

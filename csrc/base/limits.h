@@ -51,6 +51,9 @@ enum {
     PB_MAILBOX_REQUESTS_MAX = 16 * 1024,
     PB_MAILBOX_BYTES_MAX = 64 * 1024 * 1024,
 
+    /* Produce requests that wait for plugin lanes, over all loops: half of what may be received and not served (512 MiB). */
+    PB_LANE_BYTES_MAX = 256 * 1024 * 1024,
+
     /* One batch of our own records (coordinators): a group of a thousand members is a few MiB. Also what one such batch may unpack to. */
     PB_OWN_BATCH_BYTES_MAX = 16 * 1024 * 1024,
 
@@ -70,5 +73,8 @@ enum {
 
 static_assert(PB_LOOP_RECV_BYTES_MIN * 2 <= PB_LOOP_ARENA_BYTES, "an arena holds at least two receives");
 static_assert(PB_CONN_BIG_FRAME_BYTES <= PB_LOOP_ARENA_BYTES, "a small frame fits the arena");
+
+/* A batch waits this long for a lane that is busy but does not hang; most clients wait 30 s for an answer. */
+#define PB_LANE_WAIT_NS_MAX (15LL * 1000000000)
 
 #endif

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "hook/hook.h"
 #include "part/move.h"
 
 #define NAME(name, ...) #name,
@@ -91,7 +92,6 @@ int pb_broker_new(const struct pb_broker_options *options, struct pb_broker **br
 void pb_broker_free(struct pb_broker *broker) {
     if (broker == NULL) return;
     if (broker->own_batches.next != NULL) pb__own_records_close(broker);
-    pb__mailbox_drop_gone(&broker->mailbox);
     if (broker->api.sessions != NULL) pb__session_cache_free(broker->api.sessions);
     pb__cleaners_close(broker);
     if (broker->map.by_name != NULL) pb__partition_map_deinit(&broker->map);
@@ -101,6 +101,7 @@ void pb_broker_free(struct pb_broker *broker) {
     if (broker->members.slots != NULL) pb__members_deinit(&broker->members);
     pthread_mutex_destroy(&broker->checkpoint_lock);
     pthread_mutex_destroy(&broker->keep_lock);
+    pb__mailbox_drop_notes(&broker->mailbox);                               /* the last hook chains went with the map */
     pb__env_free(broker->env, broker->loops);
     pb__env_free(broker->env, broker);
 }
@@ -148,7 +149,7 @@ static int renew_checkpoints(struct pb_broker *broker) {
     return rc;
 }
 
-int pb_broker_put_topic(struct pb_broker *broker, const struct pb_topic_spec *spec) {
+static int put_topic(struct pb_broker *broker, const struct pb_topic_spec *spec) {
     struct pb_topic_rules rules;
     struct pb_log_config config;
     size_t name_size = strlen(spec->name);
@@ -170,8 +171,18 @@ int pb_broker_put_topic(struct pb_broker *broker, const struct pb_topic_spec *sp
         if (!broker->recovered) pb__log_dirs_checkpointed(broker, spec->name, from->index, from->log_dir, &places[i].recovery_point, &places[i].checkpoint_start, &places[i].cleaned_to);
     }
     rules_of(spec->settings, &rules, &config);
+    if (spec->hooks != NULL) {
+        rules.hooks = &spec->hooks->base;
+        atomic_fetch_add_explicit(&rules.hooks->refs, 1, memory_order_relaxed);
+    }
     rc = pb__partition_map_put(&broker->map, spec->id, spec->name, places, spec->partition_count, &rules, &config);
     pb__env_free(broker->env, places);
+    return rc;
+}
+
+int pb_broker_put_topic(struct pb_broker *broker, const struct pb_topic_spec *spec) {
+    int rc = put_topic(broker, spec);
+    pb_hook_chain_free(spec->hooks);                                        /* the topic has its own reference */
     return rc;
 }
 

@@ -1,5 +1,6 @@
 #include <unistd.h>
 
+#include "api/lane.h"
 #include "base/assert.h"
 #include "broker/broker.h"
 
@@ -149,8 +150,10 @@ void pb_loop_close(struct pb_loop *loop) {
     for (int32_t i = 0; i < loop->listener_count; i++) pb__listener_close(&loop->listeners[i]);
     adopt_all(loop);
     pb__mailbox_serve(&loop->api);
+    pb__lanes_close(&loop->api);
     pb__stage_flush(&loop->api);
     pb__purgatory_wake(&loop->api);
+    pb__stage_flush(&loop->api);                                            /* of requests that came back from lanes at last */
     pb__net_close_all(&loop->api.net);
     loop->in_turn = false;
 }

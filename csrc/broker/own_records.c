@@ -5,6 +5,7 @@
 #include "broker/broker.h"
 #include "record/batch_iter.h"
 #include "record/batch_write.h"
+#include "record/varint.h"
 
 enum { READ_BYTES_MAX = 16 * 1024 * 1024 };
 
@@ -88,8 +89,11 @@ static bool take_appended(struct pb_broker *broker, struct pb_news *out) {
 
 int pb_broker_take_news(struct pb_broker *broker, struct pb_news *out) {
     if (take_appended(broker, out)) return 1;
-    *out = (struct pb_news){ .kind = PB_NEWS_GONE };
-    return pb__mailbox_take_gone(&broker->mailbox, &out->id);
+    enum pb_note_kind kind;
+    *out = (struct pb_news){ 0 };
+    if (pb__mailbox_take_note(&broker->mailbox, &kind, &out->id) == 0) return 0;
+    out->kind = kind == PB_NOTE_GONE ? PB_NEWS_GONE : PB_NEWS_UNUSED;
+    return 1;
 }
 
 void pb__own_records_close(struct pb_broker *broker) {
@@ -103,17 +107,18 @@ struct pb_own_read {
     struct pb_codec_workspace *codec;
     uint8_t *bytes;
     size_t size_bytes, at;
-    int64_t from, next_offset;
+    int64_t from, next_offset, output_bytes_max;
     struct pb_batch batch;
     struct pb_batch_iter iter;
     bool in_batch;
+    bool lent;                                                              /* bytes are somebody else's */
 };
 
 void pb_own_read_free(struct pb_own_read *read) {
     if (read == NULL) return;
     if (read->in_batch) pb__batch_iter_close(&read->iter);
     if (read->codec != NULL) pb__codec_workspace_free(read->codec);
-    pb__env_free(read->broker->env, read->bytes);
+    if (!read->lent) pb__env_free(read->broker->env, read->bytes);
     pb__env_free(read->broker->env, read);
 }
 
@@ -147,6 +152,7 @@ int pb_own_read_new(struct pb_broker *broker, const uint8_t topic_id[16], int32_
     if (read == NULL) return PB_E_NOMEM;
     read->broker = broker;
     read->from = read->next_offset = offset;
+    read->output_bytes_max = PB_OWN_BATCH_BYTES_MAX;
     int rc = pb__codec_workspace_new(broker->env, &read->codec);
     if (rc == 0) rc = pb__partition_map_find_id(&broker->map, topic_id, index, &partition, NULL);
     if (rc == 0) {
@@ -161,12 +167,39 @@ int pb_own_read_new(struct pb_broker *broker, const uint8_t topic_id[16], int32_
     return 0;
 }
 
+int pb_batch_read_new(struct pb_broker *broker, const uint8_t *bytes, int32_t size_bytes, int64_t output_bytes_max, struct pb_own_read **read_out) {
+    struct pb_own_read *read = pb__env_zalloc(broker->env, sizeof *read);
+    if (read == NULL) return PB_E_NOMEM;
+    *read = (struct pb_own_read){ .broker = broker, .bytes = (uint8_t *)(uintptr_t)bytes, .size_bytes = (size_t)size_bytes, .from = INT64_MIN, .lent = true,
+                                  .output_bytes_max = output_bytes_max };
+    int rc = pb__codec_workspace_new(broker->env, &read->codec);
+    if (rc < 0) {
+        pb_own_read_free(read);
+        return rc;
+    }
+    *read_out = read;
+    return 0;
+}
+
+bool pb_header_next(const uint8_t **at, const uint8_t *end, struct pb_header_view *out) {
+    int64_t name_size, value_size;
+    if (pb__varlong_read(at, end, PB_VARINT_BYTES_MAX, &name_size) < 0 || name_size < 0 || name_size > end - *at) return false;
+    out->name = *at;
+    out->name_size = (int32_t)name_size;
+    *at += name_size;
+    if (pb__varlong_read(at, end, PB_VARINT_BYTES_MAX, &value_size) < 0 || value_size < -1 || value_size > end - *at) return false;
+    out->value = value_size < 0 ? NULL : *at;
+    out->value_size = (int32_t)value_size;
+    if (value_size > 0) *at += value_size;
+    return true;
+}
+
 /* 1: in the next batch; 0: no whole one is left. */
 static int open_batch(struct pb_own_read *read) {
     int rc = pb__batch_parse(read->bytes + read->at, read->size_bytes - read->at, &read->batch);
     if (rc == PB_E_AGAIN) return 0;                                         /* cut by bytes_max */
     if (rc == 0) rc = pb__batch_check_crc(&read->batch);
-    if (rc == 0) rc = pb__batch_iter_open(&read->iter, &read->batch, read->broker->env, read->codec, PB_OWN_BATCH_BYTES_MAX);
+    if (rc == 0) rc = pb__batch_iter_open(&read->iter, &read->batch, read->broker->env, read->codec, read->output_bytes_max);
     if (rc < 0) return rc;
     read->at += (size_t)read->batch.size_bytes;
     read->next_offset = pb__batch_last_offset(&read->batch) + 1;
@@ -183,7 +216,8 @@ int pb_own_read_next(struct pb_own_read *read, struct pb_record_view *out) {
         if (rc > 0) {
             *out = (struct pb_record_view){ .offset = record.offset, .timestamp_ms = record.timestamp, .key = record.key, .key_size = record.key == NULL ? -1 : record.key_size,
                                             .value = record.value, .value_size = record.value == NULL ? -1 : record.value_size, .producer_id = read->batch.producer_id,
-                                            .producer_epoch = read->batch.producer_epoch, .attributes = read->batch.attributes };
+                                            .producer_epoch = read->batch.producer_epoch, .attributes = read->batch.attributes, .headers = record.headers,
+                                            .headers_size = record.headers_size, .header_count = record.header_count };
             return 1;
         }
         if (read->in_batch) pb__batch_iter_close(&read->iter);

@@ -21,9 +21,17 @@
 #include "part/wake.h"
 
 /* What the data plane must know of a topic to serve it; copied out at look-up. */
+/* What hangs on a topic for its produced batches (hook/hook.h); no more of it is known here. */
+struct pb_topic_hooks { _Atomic int32_t refs; void (*free)(struct pb_topic_hooks *hooks); };
+static inline void pb__topic_hooks_put(struct pb_topic_hooks *hooks) {
+    if (hooks != NULL && atomic_fetch_sub_explicit(&hooks->refs, 1, memory_order_acq_rel) == 1) hooks->free(hooks);
+}
+
 struct pb_topic_rules {
     struct pb_batch_rules batch;
     int64_t flush_messages;                                                 /* flush.messages: sync before any answer once so many wait */
+    struct pb_topic_hooks *hooks;                                           /* NULL: none; one reference, also of a copy that a look-up gave */
+    int32_t partition_count;
     bool internal;
 };
 

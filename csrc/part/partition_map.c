@@ -39,7 +39,11 @@ static struct pb_topic **slot_of_id(const struct pb_partition_map *map, struct p
 static int find_in(struct pb_topic *topic, int32_t index, struct pb_partition **partition_out, struct pb_topic_rules *rules_out) {
     if (index < 0 || index >= topic->partition_count || topic->partitions[index] == NULL) return PB_E_UNKNOWN_PARTITION;
     *partition_out = pb__partition_get(topic->partitions[index]);
-    if (rules_out != NULL) *rules_out = topic->rules;
+    if (rules_out != NULL) {
+        *rules_out = topic->rules;
+        rules_out->partition_count = topic->partition_count;
+        if (rules_out->hooks != NULL) atomic_fetch_add_explicit(&rules_out->hooks->refs, 1, memory_order_relaxed);
+    }
     return 0;
 }
 
@@ -176,10 +180,14 @@ int pb__partition_map_put(struct pb_partition_map *map, const uint8_t id[16], co
                           const struct pb_topic_rules *rules, const struct pb_log_config *log_config) {
     const struct pb_env *env = map->shared->env;
     struct pb_log_config *config = pb__env_alloc(env, sizeof *config);
-    if (config == NULL) return PB_E_NOMEM;
+    if (config == NULL) {
+        pb__topic_hooks_put(rules->hooks);
+        return PB_E_NOMEM;
+    }
     *config = *log_config;
     pthread_rwlock_wrlock(&map->lock);
     struct pb_topic *topic = *slot_of_id(map, map->by_id, map->capacity, id);
+    struct pb_topic_hooks *unused;
     bool fresh = topic == NULL;
     int rc = 0;
     if (fresh && map->count * 2 >= map->capacity) rc = grow(map);
@@ -188,7 +196,9 @@ int pb__partition_map_put(struct pb_partition_map *map, const uint8_t id[16], co
     if (rc < 0) {
         if (fresh && topic != NULL && topic->refs == 1) topic_free_unused(topic);
         pb__env_free(env, config);
+        unused = rules->hooks;
     } else {
+        unused = topic->rules.hooks;
         topic->rules = *rules;
         set_log_config(topic, config);
         if (fresh) {
@@ -198,6 +208,7 @@ int pb__partition_map_put(struct pb_partition_map *map, const uint8_t id[16], co
         }
     }
     pthread_rwlock_unlock(&map->lock);
+    pb__topic_hooks_put(unused);
     return rc;
 }
 
@@ -223,13 +234,17 @@ static void retire(struct pb_partition *partition) {
 int pb__partition_map_remove(struct pb_partition_map *map, const uint8_t id[16]) {
     pthread_rwlock_wrlock(&map->lock);
     struct pb_topic **slot = slot_of_id(map, map->by_id, map->capacity, id), *topic = *slot;
+    struct pb_topic_hooks *hooks = NULL;
     if (topic != NULL) {
         erase(map, map->by_id, slot, false);
         erase(map, map->by_name, slot_of_name(map, map->by_name, map->capacity, (const uint8_t *)topic->name, topic->name_size), true);
         map->count--;
+        hooks = topic->rules.hooks;
+        topic->rules.hooks = NULL;
     }
     pthread_rwlock_unlock(&map->lock);
     if (topic == NULL) return PB_E_NOENT;
+    pb__topic_hooks_put(hooks);
     int32_t count = topic->partition_count;
     struct pb_partition **partitions = topic->partitions;
     for (int32_t i = 0; i < count; i++) {
@@ -269,6 +284,8 @@ void pb__partition_map_deinit(struct pb_partition_map *map) {
         if (topic == NULL) continue;
         for (int32_t k = 0; k < topic->partition_count; k++)
             if (topic->partitions[k] != NULL) pb__partition_put(topic->partitions[k]);
+        pb__topic_hooks_put(topic->rules.hooks);
+        topic->rules.hooks = NULL;
         pb__topic_put(topic);
     }
     pb__env_free(env, map->by_name);

@@ -18,7 +18,7 @@ struct pb_partition_map {
 int pb__partition_map_init(struct pb_partition_map *map, struct pb_part_shared *shared);
 void pb__partition_map_deinit(struct pb_partition_map *map);                /* closes what is left without syncing */
 
-/* The partition with one reference, and a copy of its topic's rules (NULL: not wanted). PB_E_UNKNOWN_PARTITION / PB_E_UNKNOWN_TOPIC_ID. */
+/* The partition with one reference, and a copy of its topic's rules (NULL: not wanted; its hooks come with one reference). PB_E_UNKNOWN_PARTITION / PB_E_UNKNOWN_TOPIC_ID. */
 int pb__partition_map_find(struct pb_partition_map *map, const uint8_t *name, int32_t name_size, int32_t index, struct pb_partition **partition_out,
                            struct pb_topic_rules *rules_out);
 int pb__partition_map_find_id(struct pb_partition_map *map, const uint8_t id[16], int32_t index, struct pb_partition **partition_out,
@@ -26,7 +26,7 @@ int pb__partition_map_find_id(struct pb_partition_map *map, const uint8_t id[16]
 
 /* One partition to be, as the control plane says it. */
 struct pb_partition_place { int32_t index, log_dir, leader_epoch; int64_t recovery_point, checkpoint_start, cleaned_to; };
-/* Create the topic or change it. log_config is copied. PB_E_NOMEM; nothing changed then. */
+/* Create the topic or change it. log_config is copied, rules->hooks is taken in every case. PB_E_NOMEM; nothing changed then. */
 int pb__partition_map_put(struct pb_partition_map *map, const uint8_t id[16], const char *name, const struct pb_partition_place *places, int32_t place_count,
                           const struct pb_topic_rules *rules, const struct pb_log_config *log_config);
 /* Take the topic out, mark its partitions deleted, wake who waits, remove the files. PB_E_NOENT. */

@@ -47,6 +47,18 @@ void pb__batch_seal(struct pb_batch *batch) {
     pb__put_u32(batch->bytes + PB_AT_CRC, batch->crc);
 }
 
+void pb__batch_set_producer(struct pb_batch *batch, int64_t producer_id, int16_t producer_epoch, int32_t base_sequence) {
+    batch->producer_id = producer_id;
+    batch->producer_epoch = producer_epoch;
+    batch->base_sequence = base_sequence;
+    batch->attributes &= ~PB_ATTRIBUTE_TRANSACTIONAL;
+    pb__put_i16(batch->bytes + PB_AT_ATTRIBUTES, batch->attributes);
+    pb__put_i64(batch->bytes + PB_AT_PRODUCER_ID, producer_id);
+    pb__put_i16(batch->bytes + PB_AT_PRODUCER_EPOCH, producer_epoch);
+    pb__put_i32(batch->bytes + PB_AT_BASE_SEQUENCE, base_sequence);
+    pb__batch_seal(batch);
+}
+
 void pb__batch_assign(struct pb_batch *batch, int64_t base_offset, int32_t leader_epoch) {
     batch->base_offset = base_offset;
     batch->leader_epoch = leader_epoch;

@@ -62,6 +62,8 @@ int pb__batch_check_crc(const struct pb_batch *batch);
 bool pb__batch_is_foreign(const uint8_t *bytes, size_t size_bytes);
 /* Write base offset and leader epoch into the bytes and the view (both outside of the CRC). */
 void pb__batch_assign(struct pb_batch *batch, int64_t base_offset, int32_t leader_epoch);
+/* Another producer, epoch and sequence, in bytes and view; the CRC anew. */
+void pb__batch_set_producer(struct pb_batch *batch, int64_t producer_id, int16_t producer_epoch, int32_t base_sequence);
 
 /* What a topic demands of a batch. */
 struct pb_batch_rules {

@@ -45,6 +45,7 @@ cdef class Core:
     cdef int loop_count, listener_count
     cdef Door door
     cdef object on_log, log_dirs
+    cdef int lanes_open, views_open     # lanes that are not closed, batches that a plugin has kept: each holds parts of the broker
 
     def __cinit__(self):
         door_open(&self.door)
@@ -92,6 +93,8 @@ cdef class Core:
         cdef int i
         if self.loops != NULL:
             self.join_loops()
+        if self.lanes_open > 0 or self.views_open > 0:
+            return                                          # a plugin is stuck with a batch of ours, or keeps one: the memory is left to the end of the process
         if self.env_ready:
             with nogil:
                 pb.pb_env_posix_deinit(&self.env)       # workers end first: they hold partitions and wake loops
@@ -130,7 +133,17 @@ cdef class Core:
                 raise TypeError(f"unknown setting {name}")
             pb.pb_broker_set(self.broker, SETTINGS[name], value)
 
-    def put_topic(self, bytes topic_id, str name, partitions, dict settings):
+    def lane(self, int deadline_ms):
+        """A queue for one plugin; see core.pyi."""
+        self.need_broker()
+        return lane_of(self, deadline_ms)
+
+    def hook_chain(self, int64_t chain_id, *, natives=(), rules=(), lanes=(), partitioner=None, str dead_letter="", str refusal=""):
+        """What plugins have to say of one topic's batches; see core.pyi."""
+        self.need_broker()
+        return chain_of(self, chain_id, tuple(natives), tuple(rules), tuple(lanes), partitioner, dead_letter, refusal)
+
+    def put_topic(self, bytes topic_id, str name, partitions, dict settings, HookChain hooks=None):
         cdef pb.pb_topic_spec spec
         cdef pb.pb_partition_spec* specs
         cdef bytes name_bytes = name.encode()
@@ -156,6 +169,10 @@ cdef class Core:
                 specs[i].log_dir = log_dir
                 specs[i].leader_epoch = leader_epoch
             spec.partitions = specs
+            spec.hooks = NULL
+            if hooks is not None:
+                pb.pb_hook_chain_keep(hooks.chain)
+                spec.hooks = hooks.chain
             with nogil:
                 rc = pb.pb_broker_put_topic(self.broker, &spec)
         finally:
@@ -391,16 +408,16 @@ cdef class Core:
         return pb.pb_member_heard_ns(self.broker, &view)
 
     def take_news(self):
-        """What became of appends, and which connections have gone: two lists; see core.pyi."""
+        """What became of appends, which connections have gone, and which hook chains are unused: three lists; see core.pyi."""
         cdef pb.pb_news news
-        cdef list appended = [], gone = []
+        cdef list appended = [], gone = [], unused = []
         self.need_broker()
         while pb.pb_broker_take_news(self.broker, &news) > 0:
             if news.kind == pb.PB_NEWS_APPENDED:
                 appended.append((news.id, None if news.error == 0 else CoreError(news.error)))
             else:
-                gone.append(news.id)
-        return appended, gone
+                (gone if news.kind == pb.PB_NEWS_GONE else unused).append(news.id)
+        return appended, gone, unused
 
     def stop(self):
         """Clean stop; see core.pyi. Blocks without the GIL."""

@@ -5,6 +5,7 @@ they have for the control plane lies in the mailbox, whose file descriptor becom
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 class CoreError(Exception):
     """An error of the C core. ``name`` is its PB_E_* name, ``code`` the Kafka error code a client would be told."""
@@ -64,6 +65,62 @@ class PartitionInfo:
     future_lag: int
     """Offsets that are not there yet."""
 
+class BatchView:
+    """One batch that a lane has taken: ``pybroker.hooks.BatchView``, and what the lane's thread says of it before it is given back. Saying again replaces what was said."""
+
+    topic: str
+    partition: int
+    partition_count: int
+    principal: str
+    client_id: str | None
+    record_count: int
+    size_bytes: int
+    codec: str
+    producer_id: int
+    base_timestamp_ms: int
+    max_timestamp_ms: int
+    raw: memoryview
+    token: int
+    def records(self) -> Sequence[Any]: ...
+    def keys(self) -> list[bytes | None]: ...
+    def values(self) -> list[bytes | None]: ...
+    def accept(self) -> None: ...
+    def refuse(self, code: int, text: str, records: Iterable[tuple[int, str]] = ()) -> None: ...
+    def fail(self, code: int, text: str) -> None:
+        """The plugin did not say: on_error decides."""
+    def drop(self) -> None: ...
+    def route(self, topic: str, partition: int) -> None: ...
+    def dead_letter(self, topic: str | None, reason: str) -> None: ...
+    def split(self, targets: Sequence[int]) -> None:
+        """One partition for each record. Raises ValueError."""
+    def replace(self, records: Iterable[tuple[int, int, bytes | None, bytes | None, Sequence[tuple[str, bytes | None]]]]) -> None:
+        """Other records; the batch goes on with them when it is accepted too. Raises ValueError."""
+
+class Lane:
+    """The queue of one plugin. Its thread alone calls these, but for ``ring`` and ``stats``."""
+
+    def wait(self, timeout_ms: int) -> None:
+        """Until something may wait, without the GIL."""
+    def ring(self) -> None:
+        """Have ``wait`` return."""
+    def take(self, limit: int = 256) -> list[BatchView]:
+        """Batches that wait, oldest first: those of whole requests, about ``limit``."""
+    def give_back(self) -> None:
+        """All that was taken; batches without a word have failed."""
+    def call_begins(self) -> None:
+        """A call of the plugin: its deadline counts from now on."""
+    def call_ended(self) -> None: ...
+    def stats(self) -> tuple[int, int]:
+        """Batches handed out, requests given up."""
+    def close(self) -> None:
+        """At the end of its thread; on_error decides what still comes."""
+
+class HookChain:
+    """What plugins have to say of one topic's batches."""
+
+    def counts(self) -> list[tuple[int, int]]:
+        """Batches seen and refused by each native, then each of the rules, then each lane."""
+
 class Core:
     """Owns the broker in C, its loops, workers and logs."""
 
@@ -88,12 +145,30 @@ class Core:
         """Set broker settings, at any time: the names of PB_SETTINGS in csrc/pb.h (flush_policy: 0 os, 1 group; buffer bytes: -1 the system's).
         Unknown names raise TypeError.
         """
+    def lane(self, deadline_ms: int) -> Lane:
+        """A queue for one plugin, and its thread."""
+    def hook_chain(
+        self,
+        chain_id: int,
+        *,
+        natives: Sequence[object] = (),
+        rules: Sequence[object] = (),
+        lanes: Sequence[tuple[Lane, int, int]] = (),
+        partitioner: object = None,
+        dead_letter: str = "",
+        refusal: str = "",
+    ) -> HookChain:
+        """What plugins have to say of one topic's batches, in this order. natives, and a partitioner in C: capsules; rules: RecordRules; lanes: with the token that its batches
+        carry, and what a failure means (0 closed, 1 open, 2 dead letter); partitioner: None, "key", "lane" (the last one) or a capsule; refusal: why every batch is refused.
+        ``take_news`` tells the id when no batch goes by it any more. Raises CoreError (too many), ValueError (no such capsule).
+        """
     def put_topic(
         self,
         topic_id: bytes,
         name: str,
         partitions: Sequence[tuple[int, int, int]],
         settings: dict[str, int],
+        hooks: HookChain | None = None,
     ) -> None:
         """Create the topic in the data plane, or change it: more partitions, other settings. ``partitions``: (index, log_dir, leader_epoch).
 
@@ -142,8 +217,9 @@ class Core:
         """Its heartbeats come to the control plane again. Fine when it is not in."""
     def member_heard_ns(self, group: bytes, member: bytes) -> int:
         """When a member that was put in was last heard, on the monotonic clock; -1: it is not in."""
-    def take_news(self) -> tuple[list[tuple[int, CoreError | None]], list[int]]:
-        """Appends whose outcome is known now: (ticket, error or None). Ids of connections whose peer has left while a request of theirs waits for its answer.
+    def take_news(self) -> tuple[list[tuple[int, CoreError | None]], list[int], list[int]]:
+        """Appends whose outcome is known now: (ticket, error or None). Ids of connections whose peer has left while a request of theirs waits for its answer. Ids of hook chains
+        that no batch goes by any more.
         The mailbox rings for these too. Control thread."""
     def stop(self) -> None:
         """Clean stop: no new connections, waiting requests answered or dropped, loops joined, logs flushed and synced, checkpoints and clean mark written.

@@ -1,6 +1,7 @@
 # pybroker._core.core: the whole of the border between C and Python, in one extension. The parts are included as text, so that they share one module.
 cimport cython
-from libc.stdint cimport int32_t, int64_t, uint8_t
+from cpython.buffer cimport PyBuffer_FillInfo
+from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t
 from libc.stdlib cimport calloc, free, malloc
 
 from pybroker._core cimport pb, uv
@@ -28,4 +29,6 @@ include "mailbox.pyx"
 include "records.pyx"
 include "members.pyx"
 include "keeping.pyx"
+include "lanes.pyx"
+include "hooks.pyx"
 include "broker.pyx"

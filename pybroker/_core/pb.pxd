@@ -1,5 +1,5 @@
 # The border of the C core (csrc/pb.h): declarations only.
-from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint64_t
+from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
 cdef extern from "base/env.h" nogil:
     cdef struct pb_env:
@@ -11,6 +11,7 @@ cdef extern from "base/err.h" nogil:
     int16_t pb_error_kafka_code(int error)
     cdef enum:
         PB_E_NOMEM
+        PB_E_INVALID_ARGUMENT
         PB_E_IO
         PB_E_NOENT
         PB_E_INTERNAL
@@ -56,12 +57,14 @@ cdef extern from "pb.h" nogil:
         int32_t log_dir
         int32_t leader_epoch
 
+    cdef struct pb_hook_chain
     cdef struct pb_topic_spec:
         uint8_t id[16]
         const char* name
         int32_t partition_count
         const pb_partition_spec* partitions
         int64_t settings[64]
+        pb_hook_chain* hooks
 
     cdef struct pb_partition_name:
         uint8_t topic_id[16]
@@ -166,6 +169,7 @@ cdef extern from "pb.h" nogil:
     cdef enum pb_news_kind:
         PB_NEWS_APPENDED
         PB_NEWS_GONE
+        PB_NEWS_UNUSED
     cdef struct pb_news:
         pb_news_kind kind
         int error
@@ -180,6 +184,15 @@ cdef extern from "pb.h" nogil:
         int32_t value_size
         int16_t producer_epoch
         int16_t attributes
+        const uint8_t* headers
+        int32_t headers_size
+        int32_t header_count
+    cdef struct pb_header_view:
+        const uint8_t* name
+        const uint8_t* value
+        int32_t name_size
+        int32_t value_size
+    bint pb_header_next(const uint8_t** at, const uint8_t* end, pb_header_view* out)
 
     cdef struct pb_member_view:
         const uint8_t* group
@@ -205,5 +218,79 @@ cdef extern from "pb.h" nogil:
     int pb_own_read_next(pb_own_read* read, pb_record_view* out)
     int64_t pb_own_read_next_offset(const pb_own_read* read)
     void pb_own_read_free(pb_own_read* read)
+    int pb_batch_read_new(pb_broker* broker, const uint8_t* data, int32_t size_bytes, int64_t output_bytes_max, pb_own_read** read_out)
+
+    cdef enum pb_hook_on_error:
+        PB_HOOK_CLOSED
+    cdef enum pb_lane_verdict_kind:
+        PB_VERDICT_REFUSE
+        PB_VERDICT_REPLACE
+        PB_VERDICT_ROUTE
+        PB_VERDICT_DEAD_LETTER
+        PB_VERDICT_DROP
+        PB_VERDICT_SPLIT
+        PB_VERDICT_FAILED
+    cdef struct pb_record_rules:
+        bint key_required
+        bint key_utf8
+        bint value_required
+        bint value_utf8
+        int32_t key_bytes_max
+        int32_t value_bytes_min
+        int32_t value_bytes_max
+    cdef struct pb_lane
+    cdef struct pb_lane_job
+    cdef struct pb_lane_item
+    cdef struct pb_lane_records
+    cdef struct pb_lane_view:
+        pb_lane_job* job
+        pb_lane_item* item
+        int64_t token
+        int64_t output_bytes_max
+        const char* topic
+        const uint8_t* client_id
+        const uint8_t* bytes
+        int32_t topic_size
+        int32_t client_id_size
+        int32_t partition
+        int32_t partition_count
+        int32_t size_bytes
+        int32_t item_at
+    int pb_hook_chain_new(pb_broker* broker, int64_t id, pb_hook_chain** chain_out)
+    void pb_hook_chain_keep(pb_hook_chain* chain)
+    void pb_hook_chain_free(pb_hook_chain* chain)
+    int pb_hook_chain_add_native(pb_hook_chain* chain, const void* native)
+    int pb_hook_chain_add_rules(pb_hook_chain* chain, const pb_record_rules* rules)
+    int pb_hook_chain_set_prefix(pb_hook_chain* chain, const uint8_t* prefix, int32_t size_bytes)
+    int pb_hook_chain_set_schema_ids(pb_hook_chain* chain, const uint32_t* ids, int32_t count)
+    int pb_hook_chain_add_header(pb_hook_chain* chain, const uint8_t* name, int32_t size_bytes)
+    int pb_hook_chain_add_header_value(pb_hook_chain* chain, const uint8_t* value, int32_t size_bytes)
+    int pb_hook_chain_add_lane(pb_hook_chain* chain, pb_lane* lane, int64_t token, pb_hook_on_error on_error)
+    void pb_hook_chain_partition_by_key(pb_hook_chain* chain)
+    int pb_hook_chain_partition_by_native(pb_hook_chain* chain, const void* native)
+    void pb_hook_chain_partition_by_lane(pb_hook_chain* chain)
+    int pb_hook_chain_set_dead_letter(pb_hook_chain* chain, const char* topic)
+    void pb_hook_chain_set_refusal(pb_hook_chain* chain, const char* text)
+    int32_t pb_hook_chain_counts(const pb_hook_chain* chain, int64_t* out, int32_t pairs_max)
+
+    int pb_lane_new(pb_broker* broker, int32_t deadline_ms, void (*notify)(void* context) noexcept nogil, void* context, pb_lane** lane_out)
+    void pb_lane_close(pb_lane* lane)
+    void pb_lane_stats(const pb_lane* lane, int64_t* batches_out, int64_t* failed_out)
+    void pb_lane_call_begins(pb_lane* lane)
+    void pb_lane_call_ended(pb_lane* lane)
+    bint pb_lane_take(pb_lane* lane, pb_lane_view* view)
+    bint pb_lane_next(pb_lane* lane, pb_lane_view* view)
+    void pb_lane_done(pb_lane_job* job)
+    void pb_lane_job_keep(pb_lane_job* job)
+    void pb_lane_job_let_go(pb_lane_job* job)
+    void pb_lane_accept(pb_lane_item* item)
+    int pb_lane_say(pb_lane_item* item, pb_lane_verdict_kind kind, int16_t code, const char* text, int32_t text_size)
+    int pb_lane_say_record(pb_lane_item* item, int32_t index, const char* text, int32_t text_size)
+    void pb_lane_say_place(pb_lane_item* item, const char* topic, int32_t topic_size, int32_t partition)
+    int pb_lane_say_targets(pb_lane_item* item, const int32_t* targets, int32_t count)
+    int pb_lane_records_new(pb_lane_item* item, pb_lane_records** records_out)
+    int pb_lane_records_header(pb_lane_records* records, const pb_header_view* header)
+    int pb_lane_records_add(pb_lane_records* records, const pb_record_view* record)
+    int pb_lane_records_end(pb_lane_records* records, bint abandon)
 
     void pb_mail_close(pb_mail* mail)

@@ -88,18 +88,20 @@ class Mailbox(Protocol):
 
     def take(self, limit: int = 256) -> list[Any]: ...
 
-    def take_news(self) -> tuple[list[tuple[int, Any]], list[int]]: ...
+    def take_news(self) -> tuple[list[tuple[int, Any]], list[int], list[int]]: ...
 
 
 class Dispatcher:
     """Takes requests from the mailbox and sees each to its end."""
 
-    def __init__(self, broker: Broker, mailbox: Mailbox, *, on_appended: Callable[[list[tuple[int, Any]]], None], on_gone: Callable[[int], None]) -> None:
-        """``on_appended``: outcomes of appends, as the core tells them. ``on_gone``: a connection whose peer left while a request of it waits."""
+    def __init__(self, broker: Broker, mailbox: Mailbox, *, on_appended: Callable[[list[tuple[int, Any]]], None], on_gone: Callable[[int], None], on_unused: Callable[[int], None]) -> None:
+        """``on_appended``: outcomes of appends, as the core tells them. ``on_gone``: a connection whose peer left while a request of it waits. ``on_unused``: a hook chain
+        that no batch goes by any more."""
         self._broker = broker
         self._mailbox = mailbox
         self._on_appended = on_appended
         self._on_gone = on_gone
+        self._on_unused = on_unused
         self._handlers: dict[int, ModuleType] = {}
         self._checked: set[ModuleType] = set()              # handlers that judge a request before it is decoded
         self._tasks: set[asyncio.Task[None]] = set()
@@ -130,11 +132,13 @@ class Dispatcher:
         """The mailbox has something."""
         for request in self._mailbox.take(0 if self._paused or self._stopping else TAKE_MAX):
             self.dispatch(request)
-        appended, gone = self._mailbox.take_news()
+        appended, gone, unused = self._mailbox.take_news()
         if appended:
             self._on_appended(appended)
         for connection_id in gone:
             self._on_gone(connection_id)
+        for chain_id in unused:
+            self._on_unused(chain_id)
         if len(self._tasks) >= OUTSTANDING_MAX:
             self._paused = True
 

@@ -20,6 +20,7 @@ from pybroker.broker.cleaner import Cleaner
 from pybroker.broker.config import ConfigError, Setting
 from pybroker.broker.directories import METADATA_FILE, DirectoryError
 from pybroker.broker.dispatcher import Dispatcher
+from pybroker.broker.hook_plan import PlannedCore, Planner
 from pybroker.broker.housekeeper import Housekeeper
 from pybroker.broker.listeners import Listener
 from pybroker.broker.loop import asyncio
@@ -122,10 +123,12 @@ class Server:
         self._core.configure(**self.config.core_settings())
         identities = self._open_metadata(paths, undo)
         self._dir_ids = [identity.directory_id for identity in identities]
+        self.planner = Planner(self.plugins.manager, self._core, self.config)
+        undo.append(self.planner.stop)
         self.controller = Controller(
             store=self._store,
             image=self._store.load(),
-            data_plane=self._core,
+            data_plane=PlannedCore(self._core, self.planner, lambda name: self.controller.image.config(RESOURCE_TOPIC, name)),
             configs=self.config,
             node_id=self.node_id,
             log_dirs=self._dir_ids,
@@ -146,7 +149,7 @@ class Server:
         self._answers = MetadataAnswers(node_id=self.node_id, cluster_id=self.cluster_id, rack=self.rack)
         self._core.start()
         self._own_log = OwnLog(self._core, self._core_error, self._flusher)
-        self._dispatcher = Dispatcher(self, self._core, on_appended=self._own_log.settle, on_gone=self._on_gone)
+        self._dispatcher = Dispatcher(self, self._core, on_appended=self._own_log.settle, on_gone=self._on_gone, on_unused=self.planner.unused)
         self._dispatcher.start()
         self._housekeeper = Housekeeper(self._core, self.config, len(paths), self._on_offline)
         self._housekeeper.start()
@@ -165,7 +168,20 @@ class Server:
         facts.cluster_id = self.cluster_id
         facts.topics = lambda: {topic.name: len(topic.partitions) for topic in self.controller.image.by_name.values()}
         facts.topic_own = lambda topic: self.controller.image.config(RESOURCE_TOPIC, topic)
+        facts.replan = lambda topic: self._on_control(lambda: self.controller.announce_again(topic))
+        self._loop = asyncio.get_running_loop()
         self.plugins.start()
+        try:
+            self.planner.start()
+        except (ValueError, self._core_error) as error:
+            raise StartError(str(error)) from error
+
+    def _on_control(self, call: Callable[[], None]) -> None:
+        """Run on the control thread soon. Any thread."""
+        try:
+            self._loop.call_soon_threadsafe(call)
+        except RuntimeError:
+            log.debug("the broker has stopped")
 
     def _make_core(self, paths: Sequence[str]) -> "Core":
         try:
@@ -260,6 +276,7 @@ class Server:
         if self._groups is not None:
             self._groups.stop()
         await self.plugins.stop("stop")
+        await loop.run_in_executor(None, self.planner.stop)
         await loop.run_in_executor(None, self._cleaner.stop)
         await self._housekeeper.stop()
         await asyncio.wait([self._resuming])
@@ -306,6 +323,8 @@ class Server:
         if self._groups is not None:
             self._groups.config_changed()
         self.plugins.config_changed(changed)
+        if self.planner.is_told_of(changed):
+            self._on_control(lambda: self.controller.announce_again(None))
         if "pybroker.log.level" in changed:
             logs.set_level(self.config.text("pybroker.log.level") or "info")
 

@@ -177,6 +177,12 @@ class Controller:
         parts = [(part.number, self._log_dirs[part.log_dir], part.leader_epoch) for part in topic.partitions]
         self._data_plane.put_topic(topic.id, topic.name, parts, self._settings_of(topic))
 
+    def announce_again(self, name: str | None) -> None:
+        """Tell the data plane of a topic, or all of them, once more: what hangs on it besides its config may have changed. Fine when there is none of that name."""
+        found = self.image.by_name.values() if name is None else filter(None, [self.image.by_name.get(name)])
+        for topic in list(found):
+            self._announce(topic)
+
     def _settings_of(self, topic: Topic) -> dict[str, int]:
         own = self.image.config(RESOURCE_TOPIC, topic.name)
         if own:

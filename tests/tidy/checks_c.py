@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-LAYERS: Final = ("base", "wire", "record", "io", "log", "part", "net", "api", "broker")
+LAYERS: Final = ("base", "wire", "record", "io", "log", "part", "hook", "net", "api", "broker")
 """The folders of csrc, from the bottom up. A folder may include what stands before it, as far as its ``deps`` file names it."""
 
 GENERATED: Final = frozenset({"pb_msg.h", "api_table.inc"})
@@ -22,6 +22,7 @@ ONLY_IN: Final[dict[str, tuple[str, ...]]] = {
     "immintrin.h": ("base",),
     "arm_acle.h": ("base",),
     "sys/auxv.h": ("base",),
+    "pybroker_native.h": ("hook",),
     "zlib.h": ("record",),
     "snappy-c.h": ("record",),
     "lz4frame.h": ("record",),
@@ -173,7 +174,7 @@ def symbols(library: Path) -> list[tuple[str, str, str, str]]:
 
 
 PURE: Final = frozenset(
-    "memchr memcmp memcpy memmove memset strchr strcmp strcspn strlen strncmp strrchr strspn strtol strtoll bsearch qsort snprintf vsnprintf".split()
+    "memchr memcmp memcpy memmove memset strchr strcmp strcspn strlen strncmp strnlen strrchr strspn strtol strtoll bsearch qsort snprintf vsnprintf".split()
 )
 """What any folder may ask of libc: bytes in, bytes out."""
 

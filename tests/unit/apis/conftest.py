@@ -89,7 +89,7 @@ class Broker:
             on_broker_config=lambda changed: None,
         )
         self.answers = MetadataAnswers(node_id=1, cluster_id=self.cluster_id, rack=self.rack)
-        self.dispatcher = Dispatcher(self, self, on_appended=lambda outcomes: None, on_gone=lambda connection_id: None)
+        self.dispatcher = Dispatcher(self, self, on_appended=lambda outcomes: None, on_gone=lambda connection_id: None, on_unused=lambda chain_id: None)
         self.automatic: list[list[str]] = []
 
     async def _run(self, call: Callable[[], int]) -> int:
@@ -99,8 +99,8 @@ class Broker:
     def take(self, limit: int = 256) -> list[Any]:
         return []
 
-    def take_news(self) -> tuple[list[Any], list[int]]:
-        return [], []
+    def take_news(self) -> tuple[list[Any], list[int], list[int]]:
+        return [], [], []
 
     def on_topics_deleted(self, names: Sequence[str]) -> None:
         pass

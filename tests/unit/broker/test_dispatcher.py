@@ -55,8 +55,8 @@ class Mailbox:
             os.eventfd_write(self.mailbox_fd, 1)
         return taken
 
-    def take_news(self) -> tuple[list[tuple[int, Any]], list[int]]:
-        news = self.appended, self.gone
+    def take_news(self) -> tuple[list[tuple[int, Any]], list[int], list[int]]:
+        news = self.appended, self.gone, []
         self.appended, self.gone = [], []
         return news
 
@@ -68,7 +68,7 @@ class World:
         self.mailbox = Mailbox()
         self.appended: list[Any] = []
         self.gone: list[int] = []
-        self.dispatcher = Dispatcher(SimpleNamespace(), self.mailbox, on_appended=self.appended.extend, on_gone=self.gone.append)  # type: ignore[arg-type]
+        self.dispatcher = Dispatcher(SimpleNamespace(), self.mailbox, on_appended=self.appended.extend, on_gone=self.gone.append, on_unused=lambda chain_id: None)  # type: ignore[arg-type]
         handler = ModuleType("handler")
         handler.REQUEST = load(HEARTBEAT).HeartbeatRequest  # type: ignore[attr-defined]
         handler.handle = lambda broker, message, caller: handle(int(message.group_id))  # type: ignore[attr-defined]

@@ -55,7 +55,7 @@ class FakeCore:
     def configure(self, **settings: int) -> None:
         self.settings.update(settings)
 
-    def put_topic(self, topic_id: bytes, name: str, partitions: Any, settings: dict[str, int]) -> None:
+    def put_topic(self, topic_id: bytes, name: str, partitions: Any, settings: dict[str, int], hooks: Any) -> None:
         self._raise("put_topic")
         self.topics[topic_id] = name
         self.epochs[name] = [epoch for _index, _dir, epoch in partitions]
@@ -89,8 +89,8 @@ class FakeCore:
     def take(self, limit: int = 256) -> list[Any]:
         return []
 
-    def take_news(self) -> tuple[list[Any], list[int]]:
-        return [], []
+    def take_news(self) -> tuple[list[Any], list[int], list[int]]:
+        return [], [], []
 
     def stop(self) -> None:
         self._raise("stop")
