@@ -87,6 +87,7 @@ class Shard(Generic[S]):
         self._loading: asyncio.Task[None] | None = None
         self._gathering: list[_Batch] = []
         self._out: _Batch | None = None
+        self._sending = False                               # at the end of this turn of the loop
         self._timer: asyncio.TimerHandle | None = None
         self._timer_ms: int | None = None
         self._parked: set[asyncio.Future[Answer]] = set()
@@ -116,9 +117,7 @@ class Shard(Generic[S]):
             self._parked.add(token)
             token.add_done_callback(self._parked.discard)
         self._finish(turn)
-        if answer is not None and (not waits or (token.done() and not token.cancelled() and token.exception() is None)):
-            return answer                                   # nothing to wait for, or it is over already
-        return token
+        return answer if answer is not None and not waits else token
 
     def _ask_later(self, work: Callable[[S, Turn, "asyncio.Future[Answer]"], Answer | None], at_once: bool) -> "asyncio.Future[Answer]":
         loop = asyncio.get_running_loop()
@@ -161,7 +160,9 @@ class Shard(Generic[S]):
                 self._members.remove(*name)
         if turn.records:
             self._gather(turn)
-            self._send()
+            if self._out is None and not self._sending:     # what else this turn of the loop brings goes out with it: one append, one sync
+                self._sending = True
+                asyncio.get_running_loop().call_soon(self._send_gathered)
         elif turn.answers or turn.steady:
             if self._gathering:
                 self._gathering[-1].answers += turn.answers
@@ -188,6 +189,10 @@ class Shard(Generic[S]):
         batch.size_bytes += size
         batch.answers += turn.answers
         batch.steady += turn.steady
+
+    def _send_gathered(self) -> None:
+        self._sending = False
+        self._send()
 
     def _send(self) -> None:
         while self._out is None and self._gathering:
