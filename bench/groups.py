@@ -9,6 +9,8 @@ Parts
     heartbeats   1,000 groups of one member each, a heartbeat every 3 s: share of one core
     idle         resident memory per idle group of one member
     rebalance    100 members over 1,000 partitions gather, are given their parts and are stable: wall and broker time
+    beside       latency of a producer at 1,000 requests/s (acks=all) alone, beside 1,000 members that heart-beat every 3 s and 2,000 commits/s, and with
+                 that crowd on another broker of the same machine; in turns, medians of the rounds
     start        a start with 100,000 committed offsets: until ready, and until one place of every group is answered; after a clean stop and after kill -9
 
 Numbers want a machine with nothing else on it. A table goes to stdout, everything as JSON to FILE. Kafka needs Java and Maven and the tools folder (PYBROKER_TOOLS, or ../shared/tools).
@@ -181,14 +183,14 @@ def first(arguments: argparse.Namespace, folder: Path) -> list[Row]:
         return rows
 
 
-def lone_members(broker: Broker, count: int, connections: int, topic: str | None = None) -> tuple[list[Connection], list[Member]]:
+def lone_members(broker: Any, count: int, connections: int, topic: str | None = None, stem: str = "idle") -> tuple[list[Connection], list[Member]]:
     """Groups of one member each, over some connections in turn."""
     opened = [Connection(broker.address) for _ in range(connections)]
     members = []
     for number in range(count):
         member = Member.__new__(Member)
         member.connection = opened[number % connections]
-        member.group, member.instance, member.protocol_type = f"idle-{number}", None, "consumer"
+        member.group, member.instance, member.protocol_type = f"{stem}-{number}", None, "consumer"
         member.protocols = [("range", subscription(topic or "a-topic"))]
         member.session_ms = member.rebalance_ms = LONG_SESSION_MS
         member.member_id, member.generation, member.leader = "", -1, ""
@@ -321,6 +323,101 @@ def rebalance(arguments: argparse.Namespace, folder: Path) -> list[Row]:
         return [{"part": "rebalance", "broker": "pybroker", "members": count, "partitions": partitions, "wall_ms_p50": percentile(walls, 0.5), "broker_cpu_ms": sum(cpus) / len(cpus)}]
 
 
+def paced(rate: float, seconds: float, send: Callable[[int], None]) -> int:
+    """Call ``send`` with 0, 1, 2 … at a steady rate; how often it was."""
+    begin, sent = time.perf_counter(), 0
+    while (at := time.perf_counter() - begin) < seconds:
+        for number in range(sent, due := int(at * rate)):
+            send(number)
+        sent = max(sent, due)
+        time.sleep(max(0.0, (sent + 1) / rate - (time.perf_counter() - begin)))
+    return sent
+
+
+def producer(port: str, seconds: str) -> str:
+    """One record a request, the next one when it is due and the last was answered; µs of each."""
+    from tests.support.client import ONE_RECORD, PRODUCE_VERSION
+    from tests.support.client import Client as Raw
+
+    took: list[int] = []
+    with Raw(int(port)) as client:
+        request = client.produce_request("bench", ONE_RECORD)
+
+        def send(_number: int) -> None:
+            begin = time.perf_counter_ns()
+            client.call(request, PRODUCE_VERSION)
+            took.append(time.perf_counter_ns() - begin)
+
+        paced(1000, float(seconds), send)
+    return json.dumps({"count": len(took), "p50": percentile(took, 0.5) / 1000, "p99": percentile(took, 0.99) / 1000})
+
+
+def committers(port: str, seconds: str) -> str:
+    """1,000 members: each heart-beats every 3 s and commits every 0.5 s. Answers are read as they come."""
+    broker = argparse.Namespace(address=("127.0.0.1", int(port)))
+    opened, members = lone_members(broker, 1000, 1000, "bench", f"crowd-{os.getpid()}")
+    beats = [framed(encode(k12.HeartbeatRequest(group_id=one.group, generation_id=one.generation, member_id=one.member_id), 4, 7)) for one in members]
+    partition = k08.OffsetCommitRequestPartition(committed_offset=5, committed_metadata="")
+    topics = [k08.OffsetCommitRequestTopic(name="bench", partitions=[partition])]
+    commits = [framed(encode(k08.OffsetCommitRequest(group_id=one.group, generation_id_or_member_epoch=one.generation, member_id=one.member_id, topics=topics), 9, 7)) for one in members]
+    out = [0] * len(members)
+
+    def send(number: int) -> None:
+        """Of seven requests of a member six are commits and one is a heartbeat: 2,000 and 333 a second."""
+        place = number % len(members)
+        while out[place]:
+            opened[place].read_frame()
+            out[place] -= 1
+        opened[place].send_bytes((beats if number // len(members) % 7 == 6 else commits)[place])
+        out[place] += 1
+
+    print("ready", flush=True)
+    begin = time.perf_counter()
+    sent = paced(7 / 3 * len(members), float(seconds), send)
+    took = time.perf_counter() - begin
+    return json.dumps({"commits_per_s": sent * 6 / 7 / took, "heartbeats_per_s": sent / 7 / took})
+
+
+def child(*words: object) -> "subprocess.Popen[str]":
+    return subprocess.Popen([sys.executable, __file__, "--child", *map(str, words)], stdout=subprocess.PIPE, text=True)
+
+
+def last_line(process: "subprocess.Popen[str]") -> dict[str, float]:
+    found: dict[str, float] = json.loads(process.communicate(timeout=120)[0].splitlines()[-1])
+    return found
+
+
+def beside(arguments: argparse.Namespace, folder: Path) -> list[Row]:
+    """Five rounds of each, in turns. ``elsewhere``: the same crowd on another broker of the same machine, which shows what the processors and their clients cost by themselves."""
+    seconds, rounds = 6.0, 5
+    (folder / "other").mkdir()
+    with pybroker(folder) as broker, pybroker(folder / "other") as other:
+        for one in (broker, other):
+            client = Client(one)
+            client.create_topic(name="bench")
+            client.close()
+            last_line(child("producer", one.port, 2))
+            last_line(child("committers", one.port, 1))
+        crowds: dict[str, Any] = {"alone": None, "beside": broker, "elsewhere": other}
+        found: dict[str, list[dict[str, float]]] = {how: [] for how in crowds}
+        load: dict[str, list[dict[str, float]]] = {how: [] for how in crowds}
+        for _ in range(rounds):
+            for how, at in crowds.items():
+                crowd = child("committers", at.port, seconds + 2) if at else None
+                if crowd is not None and crowd.stdout is not None:
+                    assert crowd.stdout.readline() == "ready\n"
+                    time.sleep(1)                                           # it is at its rate
+                found[how].append(last_line(child("producer", broker.port, seconds)))
+                if crowd is not None:
+                    load[how].append(last_line(crowd))
+        rows: list[Row] = []
+        for how, turns in found.items():
+            medians = {f"{part}_us": percentile([turn[part] for turn in turns], 0.5) for part in ("p50", "p99")}
+            rates = {name: percentile([turn[name] for turn in load[how]], 0.5) for name in (load[how] or [{}])[0]}
+            rows.append({"part": "beside", "broker": "pybroker", "crowd": how, **medians, **rates, "p99_us_of_each": [round(turn["p99"]) for turn in turns]})
+        return rows
+
+
 def start(arguments: argparse.Namespace, folder: Path) -> list[Row]:
     """1,000 groups with 100 partitions each."""
     group_count, each = 1000, 100
@@ -352,7 +449,7 @@ def start(arguments: argparse.Namespace, folder: Path) -> list[Row]:
     return rows
 
 
-PARTS: Final = {part.__name__: part for part in (first, requests, heartbeats, idle, rebalance, start)}
+PARTS: Final = {part.__name__: part for part in (first, requests, heartbeats, idle, rebalance, beside, start)}
 
 
 def show(row: Row) -> str:
@@ -362,7 +459,9 @@ def show(row: Row) -> str:
 
 def main() -> int:
     if sys.argv[1:2] == ["--child"]:
-        print(first_record_time(*sys.argv[2:]))
+        words = sys.argv[2:]
+        children: dict[str, Callable[..., Any]] = {"producer": producer, "committers": committers}
+        print(children[words[0]](*words[1:]) if words[0] in children else first_record_time(*words))
         return 0
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default=",".join(PARTS), metavar="PART,…")
