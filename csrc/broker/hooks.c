@@ -129,6 +129,7 @@ int pb_hook_chain_set_dead_letter(struct pb_hook_chain *chain, const char *topic
 
 void pb_hook_chain_set_refusal(struct pb_hook_chain *chain, const char *text) {
     size_t size = strnlen(text, PB_HOOK_TEXT_BYTES_MAX);
+    while (size > 0 && (text[size] & 0xc0) == 0x80) size--;                 /* cut between two characters of UTF-8 */
     memcpy(chain->refusal, text, size);
     chain->refusal[size] = 0;
 }

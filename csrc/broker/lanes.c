@@ -65,8 +65,10 @@ void pb_lane_job_let_go(struct pb_lane_job *job) { pb__lane_job_put(job); }
 
 void pb_lane_accept(struct pb_lane_item *item) { item->accepted = true; }
 
+/* As much as fits, cut between two characters of UTF-8. */
 static int32_t copy_text(char *to, size_t size_max, const char *text, int32_t size) {
     size_t taken = (size_t)pb__min_i64(size, (int64_t)size_max - 1);
+    while (taken > 0 && taken < (size_t)size && (text[taken] & 0xc0) == 0x80) taken--;
     memcpy(to, text, taken);
     to[taken] = 0;
     return (int32_t)taken;
