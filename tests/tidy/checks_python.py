@@ -20,7 +20,7 @@ LAYERS: Final[dict[str, frozenset[str]]] = {
     "defaults": frozenset({"hooks", "protocol"}),
     "broker": frozenset({"_core", "apis", "coordinator", "defaults", "hooks", "metadata", "observe", "protocol", "security"}),
     "cli": frozenset({"observe", "protocol", "hooks", "metadata"}),
-    "testing": frozenset({"broker"}),
+    "testing": frozenset({"broker", "hooks", "protocol"}),
 }
 """What each package of pybroker may import, besides itself and pybroker's own __init__."""
 
