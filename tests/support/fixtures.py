@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.broker import FOREIGN, AnyBroker, Broker, ForeignBroker
 from tests.support.kafka import Client
-from tests.support.plugins import Plugin, with_plugins
+from tests.support.plugins import Plugin
 from tests.support.wire import Connection
 
 StartBroker = Callable[..., Broker]
@@ -69,8 +69,7 @@ def start_broker(tmp_path: Path) -> Iterator[StartBroker]:
     running: list[Broker] = []
 
     def start(overrides: Mapping[str, str] | None = None, *, name: str = "data", plugins: Mapping[str, Plugin] | None = None) -> Broker:
-        settings, environment = with_plugins(tmp_path / f"{name}-plugins", plugins) if plugins else ({}, {})
-        made = Broker(tmp_path / name, {**settings, **(overrides or {})}, environment=environment)
+        made = Broker(tmp_path / name, overrides, plugins=plugins or {})
         running.append(made)
         return made.start()
 
