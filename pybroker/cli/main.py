@@ -20,6 +20,7 @@ class Place(NamedTuple):
 
 
 COMMANDS: Mapping[str, Place] = {
+    "plugin": Place("pybroker.cli.plugin:plugin", "Write plugins: `pybroker plugin new`."),
     "plugins": Place("pybroker.cli.plugins:plugins", "See the plugins of a running broker, and what they do."),
     "status": Place("pybroker.cli.status:status", "See how a running broker is."),
 }
