@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tomllib
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -229,6 +230,27 @@ def place_debug_tree(extension: Path) -> None:
     script.chmod(0o755)
 
 
+def place_metadata(version: str) -> None:
+    """What an installer would leave in the environment besides the package: the command ``pybroker``, and metadata, so that packages which need pybroker find it there."""
+    with open(ROOT / "pyproject.toml", "rb") as file:
+        project = tomllib.load(file)["project"]
+    site = Path(sysconfig.get_paths()["purelib"])
+    for old in site.glob("pybroker-*.dist-info"):
+        shutil.rmtree(old)
+    info = site / f"pybroker-{version}.dist-info"
+    info.mkdir()
+    needs = "".join(f"Requires-Dist: {name}\n" for name in project["dependencies"])
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: pybroker\nVersion: {version}\n{needs}")
+    (info / "INSTALLER").write_text("setup.py\n")
+    groups = {"console_scripts": project["scripts"], **project["entry-points"]}
+    (info / "entry_points.txt").write_text("".join(f"[{group}]\n" + "".join(f"{name} = {place}\n" for name, place in points.items()) for group, points in groups.items()))
+    for name, place in project["scripts"].items():
+        module, _, function = place.partition(":")
+        script = Path(sys.prefix) / "bin" / name
+        script.write_text(f"#!{sys.executable}\nimport sys\n\nfrom {module} import {function}\n\nsys.exit({function}())\n")
+        script.chmod(0o755)
+
+
 def build_c_tests() -> None:
     """build/<mode>/tests/<folder>/test_<file>, one program per file of tests/csrc."""
     library = build_library()
@@ -273,6 +295,7 @@ class BuildCore(build_ext):
             put(built, CORE / built.name if self.inplace else Path(self.get_ext_fullpath("pybroker._core.core")))
             if self.inplace and sys.prefix != sys.base_prefix:
                 put(PROGRAM, Path(sys.prefix) / "bin" / "pybrokerd")
+                place_metadata(self.distribution.get_version())
 
 
 class BuildTests(Command):

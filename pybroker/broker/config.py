@@ -6,6 +6,7 @@ Values are text and stay text: nothing is looked up, expanded, imported or run b
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from pybroker.broker import config_keys
@@ -55,6 +56,7 @@ _TYPE_NUMBERS = {"b": 1, "s": 2, "i": 3, "h": 4, "l": 5, "d": 6, "L": 7, "c": 8,
 """Kafka's numbers for types (DescribeConfigs)."""
 
 _keys: dict[str, dict[str, ConfigKey]] = {}
+_added: dict[str, set[str]] = {}
 
 
 def keys(kind: str) -> Mapping[str, ConfigKey]:
@@ -74,6 +76,24 @@ def add_keys(added: Iterable[ConfigKey]) -> None:
         if known is not None and known._replace(check=None) != key._replace(check=None):
             raise ConfigError(f"{clipped(key.name)}: there is a {key.kind} config of that name already")
         _keys[key.kind] = dict(sorted({**table, key.name: key}.items()))
+        _added.setdefault(key.kind, set()).add(key.name)
+
+
+def added(kind: str) -> frozenset[str]:
+    """Names of the keys that plugins brought."""
+    return frozenset(_added.get(kind, ()))
+
+
+@contextmanager
+def as_they_are() -> Iterator[None]:
+    """Keys that are added inside are gone afterwards: for tests of plugins, many of them in one process."""
+    keys_before, added_before = {kind: dict(keys(kind)) for kind in ("broker", "topic")}, {kind: set(names) for kind, names in _added.items()}
+    try:
+        yield
+    finally:
+        _keys.update(keys_before)
+        _added.clear()
+        _added.update(added_before)
 
 
 def _rows(kind: str, text: str) -> Iterator[ConfigKey]:

@@ -128,9 +128,9 @@ class Planner:
 
     def is_told_of(self, changed: set[str]) -> bool:
         """Whether plans depend on one of these broker keys."""
-        from pybroker.broker.config import keys
+        from pybroker.broker.config import added, keys
 
-        return bool(changed & keys("topic").keys()) and any(name.startswith("pybroker.") or keys("broker")[name].check is not None for name in changed)
+        return any(name in keys("topic") and (name.startswith("pybroker.") or name in added("broker")) for name in changed)
 
     def unused(self, chain_id: int) -> None:
         """No batch goes by this chain any more."""
@@ -138,13 +138,6 @@ class Planner:
         if self.lanes is not None:
             self.lanes.forget(chain_id)
 
-    def _asked(self, topic: str, own: Mapping[str, str]) -> dict[str, str]:
-        """What hooks are told of a topic's config: its effective values of our keys and of plugins', and its own."""
-        from pybroker.broker.broker_config import shown
-        from pybroker.broker.config import keys
-
-        values = {name: shown(self._config.topic_value(name, own)) for name in keys("topic") if "." in name and (name.startswith("pybroker.") or keys("topic")[name].check is not None)}
-        return {**{name: value for name, value in values.items() if value is not None}, **own}
 
     def _add_natives(self, draft: Draft, topic: str) -> None:
         for plugin, capsule in self._natives:
@@ -160,7 +153,7 @@ class Planner:
         for impl in self._manager.impls("pybroker_record_rules"):
             if not in_scope(impl.plugin, topic):
                 continue
-            answer = self._manager.ask_now(impl, expect=of(RecordRules), topic=topic, config=self._asked(topic, own))
+            answer = self._manager.ask_now(impl, expect=of(RecordRules), topic=topic, config=asked(self._config, own))
             if answer.error:
                 self._plan_failed(draft, impl.plugin, str(answer.error))
             elif answer.value is not None:
@@ -182,7 +175,7 @@ class Planner:
         for impl in self._manager.impls("pybroker_schema_validator"):
             if not in_scope(impl.plugin, topic):
                 continue
-            answer = self._manager.ask_now(impl, topic=topic, which=which, config=self._asked(topic, own))
+            answer = self._manager.ask_now(impl, topic=topic, which=which, config=asked(self._config, own))
             if answer.error:
                 self._plan_failed(draft, impl.plugin, str(answer.error))
                 return True
@@ -235,7 +228,7 @@ class Planner:
         for impl in self._manager.impls("pybroker_partitioner"):
             if not in_scope(impl.plugin, topic):
                 continue
-            answer = self._manager.ask_now(impl, topic=topic, config=self._asked(topic, own))
+            answer = self._manager.ask_now(impl, topic=topic, config=asked(self._config, own))
             made = answer.value
             if answer.error or (made is not None and not hasattr(made, "partition")):
                 self._plan_failed(draft, impl.plugin, str(answer.error or f"{impl.hook} answered {type(made).__name__}, which has no partition"))
@@ -304,6 +297,16 @@ class Planner:
 
 LANE_COST = "a copy of the request; requests of one connection to this topic wait for each other"
 REPARTITION_COST = "batches are written anew, producers with idempotence are refused"
+
+
+def asked(config: Config, own: Mapping[str, str]) -> dict[str, str]:
+    """What hooks are told of a topic's config: its effective values of our keys and of plugins', and its own."""
+    from pybroker.broker.broker_config import shown
+    from pybroker.broker.config import added, keys
+
+    names = added("topic") | {name for name in keys("topic") if name.startswith("pybroker.")}
+    values = {name: shown(config.topic_value(name, own)) for name in names}
+    return {**{name: value for name, value in values.items() if value is not None}, **own}
 
 
 def in_scope(plugin: "Plugin", topic: str) -> bool:

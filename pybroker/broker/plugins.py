@@ -40,10 +40,15 @@ def load(settings: Mapping[str, Setting]) -> "PluginManager | None":
 
     try:
         manager = PluginManager.load(names)
-        config.add_keys(_config_keys(manager))
+        add_config_keys(manager)
     except (PluginError, ConfigError) as error:
         raise ConfigError(f"{where}{error}") from error
     return manager
+
+
+def add_config_keys(manager: "PluginManager") -> None:
+    """Make the config keys of its plugins known. Raises PluginError, ConfigError."""
+    config.add_keys(_config_keys(manager))
 
 
 def _config_keys(manager: "PluginManager") -> Iterator[config.ConfigKey]:
@@ -169,7 +174,8 @@ class PluginContext:
 class Plugins:
     """The plugins of a running broker, from start to stop."""
 
-    def __init__(self, manager: "PluginManager | None", broker_config: BrokerConfig) -> None:
+    def __init__(self, manager: "PluginManager | None", broker_config: BrokerConfig, context_class: type[PluginContext] = PluginContext) -> None:
+        self._context_class = context_class
         self.facts = BrokerFacts(broker_config)
         self.hooks: Hooks = manager or NoPlugins()
         self.manager = manager
@@ -182,7 +188,7 @@ class Plugins:
             manager.attach(self._context_of)
 
     def _context_of(self, plugin: "Plugin") -> PluginContext:
-        context = self.contexts[plugin.name] = PluginContext(plugin, self.facts, self._keys.get(plugin.name, ()))
+        context = self.contexts[plugin.name] = self._context_class(plugin, self.facts, self._keys.get(plugin.name, ()))
         return context
 
     def start(self) -> None:
@@ -201,11 +207,14 @@ class Plugins:
         if self.manager is None:
             return
         for impl in self.manager.impls("pybroker_configure"):
-            own = frozenset(self._keys.get(impl.plugin.name, ()))
-            names = own if changed is None else changed & own
+            values = self.own_values(impl.plugin.name)
+            names = frozenset(values) if changed is None else changed & frozenset(values)
             if names or changed is None:
-                values = {name: self._config.value(name) for name in own}
                 yield impl.plugin.name, self.manager.ask_now(impl, config=values, changed=names)
+
+    def own_values(self, plugin: str) -> "dict[str, ConfigValue]":
+        """Effective values of the plugin's keys."""
+        return {name: self._config.value(name) for name in self._keys.get(plugin, ())}
 
     async def stop(self, reason: str) -> None:
         """Clients are no longer served."""

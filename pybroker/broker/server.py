@@ -1,8 +1,8 @@
 """One running broker: the core, the metadata and the dispatcher, put together and taken apart in order.
 
 Start  directories made -> core made (locks them) -> identities read -> metadata opened -> topics announced -> logs recovered -> sockets bound ->
-       loops started -> mailbox read. A failure at any step undoes the ones before it.
-Stop   mailbox no longer read -> waiting handlers finished -> core stopped (logs synced, clean mark) -> metadata closed
+       loops started -> mailbox read -> questions answered (inspection.py). A failure at any step undoes the ones before it.
+Stop   no more questions -> mailbox no longer read -> waiting handlers finished -> core stopped (logs synced, clean mark) -> metadata closed
 Thread control, but for Core.stop, Core.checkpoint and the store's writes, which run on two threads of their own
 """
 
@@ -22,6 +22,7 @@ from pybroker.broker.directories import METADATA_FILE, DirectoryError
 from pybroker.broker.dispatcher import Dispatcher
 from pybroker.broker.hook_plan import PlannedCore, Planner
 from pybroker.broker.housekeeper import Housekeeper
+from pybroker.broker.inspection import Inspection
 from pybroker.broker.listeners import Listener
 from pybroker.broker.loop import asyncio
 from pybroker.broker.mover import Mover
@@ -90,6 +91,7 @@ class Server:
         self._groups: Groups | None = None
         self._ticking: asyncio.Task[None] | None = None
         self._telling: asyncio.Task[list[Answer]] | None = None
+        self.started_s = time.monotonic()
 
     # ---- start
 
@@ -160,6 +162,8 @@ class Server:
         self._schedule_checkpoint()
         if self.plugins.hooks.has("pybroker_ready"):
             self._telling = asyncio.get_running_loop().create_task(self.plugins.hooks.tell("pybroker_ready"))
+        self._inspection = Inspection(paths[0], self._inspect)
+        self._inspection.open()
         if OFFSETS_TOPIC in self.controller.image.by_name:
             asyncio.get_running_loop().call_soon(lambda: self.groups)   # read on, once clients are served
 
@@ -272,6 +276,7 @@ class Server:
         loop = asyncio.get_running_loop()
         if self._timer:
             self._timer.cancel()
+        await self._inspection.close()
         await self._dispatcher.stop(STOP_WAIT_S)
         if self._groups is not None:
             self._groups.stop()
@@ -383,6 +388,15 @@ class Server:
             self._offline_changes = changes
             self._answers.set_offline(self._core.offline_partitions())
         return self._answers
+
+    @property
+    def offline_partition_count(self) -> int:
+        return len(self._core.offline_partitions())
+
+    async def _inspect(self, ask: str, arguments: Mapping[str, object]) -> object:
+        from pybroker.broker.inspection_answers import answer
+
+        return await answer(self, ask, arguments)
 
     def partitions(self, topic_id: bytes) -> Sequence[PartitionFacts]:
         topic = self.controller.image.by_id[topic_id]

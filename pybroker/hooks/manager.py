@@ -63,7 +63,7 @@ class PluginManager:
         marked = pluggy.PluginManager(PROJECT)
         by_name: dict[str, Plugin] = {}
         for name, implementation in implementations:
-            made = implementation() if inspect.isclass(implementation) else implementation
+            made = _guarded(f"plugin {name}: cannot be made", implementation) if inspect.isclass(implementation) else implementation
             try:
                 marked.register(made, name)
             except ValueError as error:
@@ -200,20 +200,24 @@ def _imported(name: str) -> Any:
         raise PluginError(f"pybroker.plugins: no plugin {name!r} is installed; installed are: {known}")
     if len(found) > 1:
         raise PluginError(f"pybroker.plugins: {name!r} is brought by more than one package: {', '.join(sorted(point.value for point in found))}")
+    return _guarded(f"plugin {name}: cannot be imported", next(iter(found)).load)
+
+
+def _guarded(what: str, call: Callable[[], Any]) -> Any:
+    """What a plugin's own code gives. Whatever it raises is a PluginError: a SystemExit would end the broker as if it had been asked to stop."""
     try:
-        return next(iter(found)).load()
-    except Exception as error:
-        raise PluginError(f"plugin {name}: cannot be imported: {clip(f'{type(error).__name__}: {error}')}") from error
+        return call()
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise PluginError(f"{what}: {clip(f'{type(error).__name__}: {error}')}") from error
 
 
 def _info_of(name: str, made: Any) -> PluginInfo:
     give = getattr(made, "pybroker_plugin_info", None)
     if give is None:
         raise PluginError(f"plugin {name}: has no pybroker_plugin_info")
-    try:
-        info = give()
-    except Exception as error:
-        raise PluginError(f"plugin {name}: pybroker_plugin_info: {clip(f'{type(error).__name__}: {error}')}") from error
+    info = _guarded(f"plugin {name}: pybroker_plugin_info", give)
     if not isinstance(info, PluginInfo):
         raise PluginError(f"plugin {name}: pybroker_plugin_info answered {type(info).__name__}, which is not PluginInfo")
     if info.api != API_VERSION:

@@ -7,6 +7,7 @@ import pytest
 
 from tests.support.broker import FOREIGN, AnyBroker, Broker, ForeignBroker
 from tests.support.kafka import Client
+from tests.support.plugins import Plugin
 from tests.support.wire import Connection
 
 StartBroker = Callable[..., Broker]
@@ -59,13 +60,16 @@ def connection(broker: AnyBroker) -> Iterator[Connection]:
 
 @pytest.fixture
 def start_broker(tmp_path: Path) -> Iterator[StartBroker]:
-    """``start_broker({"key": "value"}, name="a")``: a broker of the test's own; all that still run at the end must stop cleanly."""
+    """``start_broker({"key": "value"}, name="a", plugins={"acme": AcmePlugin})``: a broker of the test's own; all that still run at the end must stop cleanly.
+
+    A plugin is a class or module (loaded anew in the broker's process), or the text of a module; all are enabled unless ``pybroker.plugins`` is given.
+    """
     if FOREIGN:
         pytest.skip("only for pybroker: needs a broker process of its own")
     running: list[Broker] = []
 
-    def start(overrides: Mapping[str, str] | None = None, *, name: str = "data") -> Broker:
-        made = Broker(tmp_path / name, overrides)
+    def start(overrides: Mapping[str, str] | None = None, *, name: str = "data", plugins: Mapping[str, Plugin] | None = None) -> Broker:
+        made = Broker(tmp_path / name, overrides, plugins=plugins or {})
         running.append(made)
         return made.start()
 

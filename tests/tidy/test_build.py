@@ -142,4 +142,5 @@ def test_the_wheel_of_the_sdist_is_complete(tmp_path: Path) -> None:
         assert file.getinfo(program).external_attr >> 16 & 0o111
     assert "pybroker/protocol/messages/k03_metadata.py" in names
     assert any(name.startswith("pybroker/_core/core.") and name.endswith(".so") for name in names)
-    assert not [name for name in names if name.endswith((".pyx", ".pxd", ".c", ".h"))]
+    assert [name for name in names if name.endswith((".pyx", ".pxd", ".c", ".h"))] == ["pybroker/hooks/include/pybroker_native.h"]      # which plugins compile against
+    assert "pybroker/cli/templates/native/_native.c.txt" in names

@@ -1,0 +1,1 @@
+"""The ``pybroker`` command. The broker imports nothing of it."""
