@@ -1,14 +1,16 @@
 """What handlers may ask of the broker, and the few facts of the protocol that several of them share."""
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from collections.abc import Awaitable, Mapping, Sequence
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from pybroker.metadata.answers import MetadataAnswers
 from pybroker.metadata.config_changes import ConfigChange
 from pybroker.metadata.controller import Controller
+from pybroker.protocol.errors import KafkaError
 
 if TYPE_CHECKING:
     from pybroker.coordinator.groups import Groups
+    from pybroker.hooks.asking import Hooks
 
 UNKNOWN_OPERATIONS = -(1 << 31)
 """Value of an authorized-operations field that was not asked for."""
@@ -17,6 +19,10 @@ TOPIC_OPERATIONS = sum(1 << number for number in (3, 4, 5, 6, 7, 8, 10, 11))
 CLUSTER_OPERATIONS = sum(1 << number for number in (5, 7, 8, 9, 10, 11, 12))
 """Bits of Kafka's operations (read 3, write 4, create 5, delete 6, alter 7, describe 8, cluster action 9, describe configs 10, alter configs 11,
 idempotent write 12): without an authorizer everybody may do all that the resource knows."""
+
+
+Kind = Literal["login", "denial", "admin", "session"]
+"""What audit tells apart."""
 
 
 class Caller(Protocol):
@@ -36,6 +42,8 @@ class Caller(Protocol):
     def local_port(self) -> int: ...
     @property
     def peer_host(self) -> str: ...
+    @property
+    def peer_port(self) -> int: ...
 
 
 class ConfigKeyFacts(Protocol):
@@ -86,6 +94,12 @@ class Config(Protocol):
     def describe_broker_defaults(self) -> Sequence[ConfigFacts]: ...
     def describe_topic(self, own: Mapping[str, str]) -> Sequence[ConfigFacts]: ...
     def describe_other(self, kind: int, own: Mapping[str, str]) -> Sequence[ConfigFacts]: ...
+
+    def kind_name(self, kind: int) -> str:
+        """topic, broker, client-metrics or group."""
+
+    def is_sensitive(self, kind: int, key: str) -> bool:
+        """Whether values of this key are secrets; those of keys that do not exist are taken for it."""
 
 
 class PartitionFacts(Protocol):
@@ -140,8 +154,22 @@ class Broker(Protocol):
     @property
     def groups(self) -> "Groups": ...
 
+    @property
+    def hooks(self) -> "Hooks":
+        """What plugins may be asked."""
+
+    @property
+    def is_audited(self) -> bool:
+        """Whether anybody listens to ``audit``: what is costly to say is made only then."""
+
+    def audit(self, kind: Kind, caller: Caller, operation: str, resource: str, *, allowed: bool, detail: str = "", principal: str | None = None) -> None:
+        """Somebody did something, or was kept from it. Texts may be as the client sent them, without secrets. ``principal``: where it is not the caller's (a login that failed)."""
+
     def endpoint(self, caller: Caller) -> tuple[str, int]:
         """Host and port under which this client reaches us."""
+
+    def ask_endpoint(self, caller: Caller) -> Awaitable[None] | None:
+        """To be awaited before ``endpoint`` is asked, for handlers that say so with TELLS_ENDPOINT. None: it is known."""
 
     def now_ms(self) -> int:
         """Monotonic clock."""
@@ -167,5 +195,5 @@ class Broker(Protocol):
     def on_topics_deleted(self, names: Sequence[str]) -> None:
         """Topics are gone: whoever keeps something about them forgets it."""
 
-    async def create_automatically(self, names: Sequence[str]) -> None:
-        """Create those of the topics that the limits of automatic creation allow; those that cannot be made are left out."""
+    async def create_automatically(self, names: Sequence[str], caller: Caller) -> Mapping[str, KafkaError]:
+        """Create those of the topics that the limits of automatic creation allow; those that cannot be made are left out. Returns those that plugins refuse."""

@@ -1,6 +1,6 @@
 """Metadata (key 3, versions 0-13): the broker's address and its topics; names that are not there may be made on the way."""
 
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from typing import Any
 
 from pybroker.apis.context import CLUSTER_OPERATIONS, TOPIC_OPERATIONS, UNKNOWN_OPERATIONS, Broker, Caller
@@ -12,6 +12,7 @@ from pybroker.protocol.messages.k03_metadata import MetadataRequest, MetadataReq
 from pybroker.protocol.primitives import Reader
 
 REQUEST = MetadataRequest
+TELLS_ENDPOINT = True
 
 NAMES_MAX = 50_000
 """Topics one request may name. A thousand times more would hold everybody else up for seconds."""
@@ -43,24 +44,24 @@ def handle(broker: Broker, request: MetadataRequest, caller: Caller) -> bytes | 
     if request.allow_auto_topic_creation and broker.config.boolean("auto.create.topics.enable"):
         known = broker.controller.image.by_name
         if not all(name in known for name in names):
-            return _make_and_answer(broker, names, asker)
+            return _make_and_answer(broker, names, asker, caller)
     return _by_name(broker, names, asker)
 
 
-async def _make_and_answer(broker: Broker, names: list[str], asker: Asker) -> bytes:
+async def _make_and_answer(broker: Broker, names: list[str], asker: Asker, caller: Caller) -> bytes:
     known = broker.controller.image.by_name
-    await broker.create_automatically([name for name in names if name not in known])
-    return _by_name(broker, names, asker)
+    refused = await broker.create_automatically([name for name in names if name not in known], caller)
+    return _by_name(broker, names, asker, refused)
 
 
-def _by_name(broker: Broker, names: list[str], asker: Asker) -> bytes:
+def _by_name(broker: Broker, names: list[str], asker: Asker, refused: Mapping[str, errors.KafkaError] = {}) -> bytes:
     known = broker.controller.image.by_name
-    missing = [_missing(name, asker) for name in names if name not in known]
+    missing = [_missing(name, asker, refused.get(name)) for name in names if name not in known]
     return broker.answers.some_topics([known[name] for name in names if name in known], missing, asker)
 
 
-def _missing(name: str, asker: Asker) -> MetadataResponseTopic:
-    error = errors.UnknownTopicOrPartition if is_legal(name) else errors.InvalidTopicException
+def _missing(name: str, asker: Asker, refused: errors.KafkaError | None) -> MetadataResponseTopic:
+    error = refused or (errors.UnknownTopicOrPartition if is_legal(name) else errors.InvalidTopicException)
     operations = TOPIC_OPERATIONS if asker.topic_operations else UNKNOWN_OPERATIONS
     return MetadataResponseTopic(error_code=error.code, name=name, topic_authorized_operations=operations)
 

@@ -9,6 +9,7 @@ from pybroker.protocol import errors
 from pybroker.protocol.messages.k10_find_coordinator import Coordinator, FindCoordinatorRequest, FindCoordinatorResponse
 
 REQUEST = FindCoordinatorRequest
+TELLS_ENDPOINT = True
 GROUP, TRANSACTION, SHARE = 0, 1, 2
 SEVERAL_FROM = 4
 

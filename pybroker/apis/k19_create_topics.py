@@ -1,13 +1,15 @@
 """CreateTopics (key 19, versions 2-7)."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
+from pybroker.apis.changes import Change, listed
 from pybroker.apis.context import Broker, Caller
+from pybroker.apis.judging import TOPIC_DEFAULTS, TOPIC_POLICY, refused_creations, shown_config, with_defaults
 from pybroker.metadata.controller import NewTopic, TopicOutcome
 from pybroker.metadata.encoded import EncodedArray, encoded
-from pybroker.metadata.records import ZERO_ID
+from pybroker.metadata.records import RESOURCE_TOPIC, ZERO_ID
 from pybroker.protocol import errors
 from pybroker.protocol.messages.k19_create_topics import (
     CreatableTopic,
@@ -25,7 +27,7 @@ _RESERVED = "__cluster_metadata"
 async def handle(broker: Broker, request: CreateTopicsRequest, caller: Caller) -> CreateTopicsResponse:
     """Create the topics, or say for each why not. A name that stands twice is refused once."""
     counts = Counter(topic.name for topic in request.topics)
-    wishes: list[CreatableTopic] = []
+    wishes: list[NewTopic] = []
     refused: dict[str, errors.KafkaError] = {}
     for topic in request.topics:
         if counts[topic.name] > 1:
@@ -35,17 +37,29 @@ async def handle(broker: Broker, request: CreateTopicsRequest, caller: Caller) -
         else:
             try:
                 _check_configs(topic)
-                wishes.append(topic)
+                wishes.append(_wish(topic))
             except errors.KafkaError as error:
                 refused[topic.name] = error
-    outcomes = await broker.controller.create_topics([_wish(topic) for topic in wishes], validate_only=request.validate_only)
-    own = {topic.name: {config.name: config.value or "" for config in topic.configs} for topic in wishes}
+    if broker.hooks.has(TOPIC_DEFAULTS):
+        wishes = await with_defaults(broker, caller, wishes)
+    outcomes = await _created(broker, caller, wishes, validate_only=request.validate_only)
+    own = {wish.name: dict(wish.configs) for wish in wishes}
     plain = _configs(broker, {}, caller.api_version)
     results = [_refusal(name, error) for name, error in refused.items()]
     for outcome in outcomes:
         values = own[outcome.name or ""]
         results.append(_result(outcome, _configs(broker, values, caller.api_version) if values else plain))
     return CreateTopicsResponse(topics=results)
+
+
+async def _created(broker: Broker, caller: Caller, wishes: list[NewTopic], *, validate_only: bool) -> list[TopicOutcome]:
+    """One outcome per wish, in order."""
+    if not broker.hooks.has(TOPIC_POLICY):
+        return await broker.controller.create_topics(wishes, validate_only=validate_only)
+    found = await refused_creations(broker, caller, wishes)
+    allowed = [wish for wish in wishes if wish.name not in found]
+    found |= {outcome.name or "": outcome for outcome in await broker.controller.create_topics(allowed, validate_only=validate_only)}
+    return [found[wish.name] for wish in wishes]
 
 
 def _check_configs(topic: CreatableTopic) -> None:
@@ -105,3 +119,11 @@ def refuse(request: CreateTopicsRequest, version: int, error: errors.KafkaError)
     return CreateTopicsResponse(topics=[_refusal(name, error) for name in names])
 
 
+def changes(broker: Broker, request: CreateTopicsRequest, response: CreateTopicsResponse) -> Iterable[Change]:
+    """One a topic."""
+    wanted = {topic.name: topic for topic in request.topics}
+    for result in () if request.validate_only else response.topics:
+        topic = wanted[result.name]
+        configs = listed(shown_config(broker, RESOURCE_TOPIC, config.name, config.value) for config in topic.configs)
+        detail = f"partitions={topic.num_partitions} replication_factor={topic.replication_factor} configs={configs}"
+        yield Change("CreateTopics", f"topic:{result.name}", result.error_code, detail)

@@ -1,9 +1,12 @@
 """DeleteTopics (key 20, versions 1-6): by name, from version 6 also by id."""
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import NamedTuple
 
+from pybroker.apis.changes import Change
 from pybroker.apis.context import Broker, Caller
+from pybroker.apis.judging import TOPIC_POLICY, refused_deletions
 from pybroker.metadata.image import Image
 from pybroker.metadata.records import ZERO_ID
 from pybroker.protocol import errors
@@ -40,7 +43,10 @@ async def handle(broker: Broker, request: DeleteTopicsRequest, caller: Caller) -
         else:
             found[topic_id] = _Wish(name, topic_id)
     results += [_result(found.pop(topic_id), errors.InvalidRequest("The topic was named twice.")) for topic_id in twice]
-    outcomes = await broker.controller.delete_topics(list(found))
+    outcomes: dict[bytes, errors.KafkaError | None] = {}
+    if broker.hooks.has(TOPIC_POLICY):
+        outcomes.update(await refused_deletions(broker, caller, [image.by_id[topic_id] for topic_id in found]))
+    outcomes |= await broker.controller.delete_topics([topic_id for topic_id in found if topic_id not in outcomes])
     results += [_result(found[topic_id], error) for topic_id, error in outcomes.items()]
     broker.on_topics_deleted([found[topic_id].name or "" for topic_id, error in outcomes.items() if error is None])
     return DeleteTopicsResponse(responses=results)
@@ -82,3 +88,10 @@ def _result(wish: _Wish, error: errors.KafkaError | None) -> DeletableTopicResul
 def refuse(request: DeleteTopicsRequest, version: int, error: errors.KafkaError) -> DeleteTopicsResponse:
     """The same error for every topic."""
     return DeleteTopicsResponse(responses=[_result(wish, error) for wish in dict.fromkeys(_wishes(request, version))])
+
+
+def changes(broker: Broker, request: DeleteTopicsRequest, response: DeleteTopicsResponse) -> Iterable[Change]:
+    """One a topic; by its id where nobody knows its name."""
+    for result in response.responses:
+        resource = f"topic-id:{result.topic_id.hex()}" if result.name is None else f"topic:{result.name}"
+        yield Change("DeleteTopics", resource, result.error_code)

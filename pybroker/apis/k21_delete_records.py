@@ -1,5 +1,8 @@
 """DeleteRecords (key 21, versions 0-2): the log of a partition begins later from now on."""
 
+from collections.abc import Iterable
+
+from pybroker.apis.changes import Change, first_error, listed
 from pybroker.apis.context import Broker, Caller
 from pybroker.metadata.records import INTERNAL_TOPICS
 from pybroker.protocol import errors
@@ -52,3 +55,10 @@ def refuse(request: DeleteRecordsRequest, version: int, error: errors.KafkaError
             for topic in request.topics
         ]
     )
+
+
+def changes(broker: Broker, request: DeleteRecordsRequest, response: DeleteRecordsResponse) -> Iterable[Change]:
+    """One a topic, with the partitions and where they begin now."""
+    for topic in response.topics:
+        detail = listed(f"{part.partition_index}@{part.low_watermark}" for part in topic.partitions)
+        yield Change("DeleteRecords", f"topic:{topic.name}", first_error(part.error_code for part in topic.partitions), detail)

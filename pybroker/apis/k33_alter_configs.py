@@ -1,6 +1,9 @@
 """AlterConfigs (key 33, versions 0-2): the older form, which replaces all values of a resource."""
 
-from pybroker.apis.altering import Wish, alter
+from collections.abc import Iterable
+
+from pybroker.apis.altering import Wish, alter, altered
+from pybroker.apis.changes import Change
 from pybroker.apis.context import Broker, Caller
 from pybroker.metadata.config_changes import SET, ConfigChange
 from pybroker.protocol import errors
@@ -12,7 +15,7 @@ REQUEST = AlterConfigsRequest
 async def handle(broker: Broker, request: AlterConfigsRequest, caller: Caller) -> AlterConfigsResponse:
     """Replace the values of each resource, or say why not."""
     wishes = _wishes(request)
-    found = await alter(broker, wishes, replace_all=True, validate_only=request.validate_only)
+    found = await alter(broker, caller, wishes, replace_all=True, validate_only=request.validate_only)
     return AlterConfigsResponse(responses=[_response(wish.kind, wish.name, error) for wish, error in found])
 
 
@@ -32,3 +35,9 @@ def _response(kind: int, name: str, error: errors.KafkaError | None) -> AlterCon
 def refuse(request: AlterConfigsRequest, version: int, error: errors.KafkaError) -> AlterConfigsResponse:
     """The same error for every resource."""
     return AlterConfigsResponse(responses=[_response(wish.kind, wish.name, error) for wish in _wishes(request)])
+
+
+def changes(broker: Broker, request: AlterConfigsRequest, response: AlterConfigsResponse) -> Iterable[Change]:
+    """One a resource."""
+    if not request.validate_only:
+        yield from altered(broker, "AlterConfigs", _wishes(request), [result.error_code for result in response.responses])

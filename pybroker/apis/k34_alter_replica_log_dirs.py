@@ -1,7 +1,9 @@
 """AlterReplicaLogDirs (key 34, versions 1-2): partitions move to another log directory while they serve."""
 
 import logging
+from collections.abc import Iterable
 
+from pybroker.apis.changes import Change, first_error, listed
 from pybroker.apis.context import Broker, Caller
 from pybroker.protocol import errors
 from pybroker.protocol.messages.k34_alter_replica_log_dirs import (
@@ -51,3 +53,11 @@ def refuse(request: AlterReplicaLogDirsRequest, version: int, error: errors.Kafk
         result = topics.setdefault(name, AlterReplicaLogDirTopicResult(topic_name=name, partitions=[]))
         result.partitions.append(AlterReplicaLogDirPartitionResult(partition_index=index, error_code=error.code))
     return AlterReplicaLogDirsResponse(results=list(topics.values()))
+
+
+def changes(broker: Broker, request: AlterReplicaLogDirsRequest, response: AlterReplicaLogDirsResponse) -> Iterable[Change]:
+    """One a topic, with its partitions and where they go."""
+    paths = {(topic.name, index): place.path for place in request.dirs for topic in place.topics for index in topic.partitions}
+    for topic in response.results:
+        detail = listed(f"{part.partition_index}:{paths[topic.topic_name, part.partition_index]}" for part in topic.partitions)
+        yield Change("AlterReplicaLogDirs", f"topic:{topic.topic_name}", first_error(part.error_code for part in topic.partitions), detail)

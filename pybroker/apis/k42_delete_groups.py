@@ -1,7 +1,9 @@
 """DeleteGroups (key 42, versions 0-2): groups without members, and their offsets."""
 
+from collections.abc import Iterable
 from typing import Any
 
+from pybroker.apis.changes import Change
 from pybroker.apis.context import Broker, Caller
 from pybroker.coordinator.groups import check_group_id
 from pybroker.protocol import errors
@@ -31,3 +33,9 @@ async def _delete(broker: Broker, group_id: str) -> DeletableGroupResult:
 
 def refuse(request: DeleteGroupsRequest, version: int, error: errors.KafkaError) -> DeleteGroupsResponse:
     return DeleteGroupsResponse(results=[DeletableGroupResult(group_id=group_id, error_code=error.code) for group_id in request.groups_names])
+
+
+def changes(broker: Broker, request: DeleteGroupsRequest, response: DeleteGroupsResponse) -> Iterable[Change]:
+    """One a group."""
+    for result in response.results:
+        yield Change("DeleteGroups", f"group:{result.group_id}", result.error_code)

@@ -1,6 +1,9 @@
 """IncrementalAlterConfigs (key 44, versions 0-1): set, delete, append, subtract single values."""
 
-from pybroker.apis.altering import Wish, alter
+from collections.abc import Iterable
+
+from pybroker.apis.altering import Wish, alter, altered
+from pybroker.apis.changes import Change
 from pybroker.apis.context import Broker, Caller
 from pybroker.metadata.config_changes import ConfigChange
 from pybroker.protocol import errors
@@ -16,7 +19,7 @@ REQUEST = IncrementalAlterConfigsRequest
 async def handle(broker: Broker, request: IncrementalAlterConfigsRequest, caller: Caller) -> IncrementalAlterConfigsResponse:
     """Change the values of each resource, all that are named or none, or say why not."""
     wishes = _wishes(request)
-    found = await alter(broker, wishes, replace_all=False, validate_only=request.validate_only)
+    found = await alter(broker, caller, wishes, replace_all=False, validate_only=request.validate_only)
     return IncrementalAlterConfigsResponse(responses=[_response(wish.kind, wish.name, error) for wish, error in found])
 
 
@@ -40,3 +43,9 @@ def _response(kind: int, name: str, error: errors.KafkaError | None) -> AlterCon
 def refuse(request: IncrementalAlterConfigsRequest, version: int, error: errors.KafkaError) -> IncrementalAlterConfigsResponse:
     """The same error for every resource."""
     return IncrementalAlterConfigsResponse(responses=[_response(wish.kind, wish.name, error) for wish in _wishes(request)])
+
+
+def changes(broker: Broker, request: IncrementalAlterConfigsRequest, response: IncrementalAlterConfigsResponse) -> Iterable[Change]:
+    """One a resource."""
+    if not request.validate_only:
+        yield from altered(broker, "IncrementalAlterConfigs", _wishes(request), [result.error_code for result in response.responses])

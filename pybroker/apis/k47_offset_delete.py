@@ -1,7 +1,9 @@
 """OffsetDelete (key 47, version 0): offsets of topics that the group does not read now."""
 
+from collections.abc import Iterable
 from typing import Any
 
+from pybroker.apis.changes import Change, first_error, listed
 from pybroker.apis.context import Broker, Caller
 from pybroker.coordinator.groups import check_group_id
 from pybroker.protocol import errors
@@ -40,3 +42,10 @@ def handle(broker: Broker, request: OffsetDeleteRequest, caller: Caller) -> Any:
 
 def refuse(request: OffsetDeleteRequest, version: int, error: errors.KafkaError) -> OffsetDeleteResponse:
     return OffsetDeleteResponse(error_code=error.code)
+
+
+def changes(broker: Broker, request: OffsetDeleteRequest, response: OffsetDeleteResponse) -> Iterable[Change]:
+    """One: the group, with topics and partitions."""
+    codes = [response.error_code, *(part.error_code for topic in response.topics for part in topic.partitions)]
+    places = listed(f"{topic.name}-{part.partition_index}" for topic in request.topics for part in topic.partitions)
+    yield Change("OffsetDelete", f"group:{request.group_id}", first_error(codes), places)

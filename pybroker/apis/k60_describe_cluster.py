@@ -5,6 +5,7 @@ from pybroker.protocol import errors
 from pybroker.protocol.messages.k60_describe_cluster import DescribeClusterBroker, DescribeClusterRequest, DescribeClusterResponse
 
 REQUEST = DescribeClusterRequest
+TELLS_ENDPOINT = True
 
 _ENDPOINT_BROKERS, _ENDPOINT_CONTROLLERS = 1, 2
 

@@ -281,6 +281,15 @@ class BrokerConfig:
         """Whether the key holds a list. Raises ConfigError for a key that does not exist."""
         return find(KIND_NAMES[kind], key).type == "L"
 
+    def kind_name(self, kind: int) -> str:
+        """Of a kind of config resources, by Kafka's number."""
+        return KIND_NAMES.get(kind, str(kind))
+
+    def is_sensitive(self, kind: int, key: str) -> bool:
+        """Whether values of this key are secrets; those of keys that do not exist are taken for it."""
+        found = keys(KIND_NAMES[kind]).get(key) if kind in KIND_NAMES else None
+        return found is None or found.sensitive
+
     def default_of(self, kind: int, key: str) -> str | None:
         """The value a resource has without its own. Raises ConfigError for a key that does not exist."""
         found = find(KIND_NAMES[kind], key)

@@ -8,8 +8,9 @@ Handlers    give the response, or its bytes, or a coroutine that does; or a futu
 Order       the core holds a connection's next requests back while one is out, so answers need no order of their own here
 """
 
+import inspect
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from importlib import import_module
 from types import ModuleType
@@ -74,6 +75,7 @@ class Request(Protocol):
     local_host: str
     local_port: int
     peer_host: str
+    peer_port: int
     body: bytes
 
     def reply(self, body: bytes | bytearray | memoryview, *, throttle_ms: int = 0) -> None: ...
@@ -104,6 +106,7 @@ class Dispatcher:
         self._on_unused = on_unused
         self._handlers: dict[int, ModuleType] = {}
         self._checked: set[ModuleType] = set()              # handlers that judge a request before it is decoded
+        self._telling: set[ModuleType] = set()              # handlers that tell clients where to connect to
         self._tasks: set[asyncio.Task[None]] = set()
         self._warned: dict[str, tuple[float, int]] = {}     # peer -> (begin of its second, lines in it)
         self._reading = False
@@ -160,11 +163,14 @@ class Dispatcher:
             self._warn("request cannot be read", request, error)
             request.close()
             return
-        try:
-            result = handler.handle(self._broker, message, request)
-        except Exception as error:
-            self._fail(handler, message, request, error)
-            return
+        if handler in self._telling and (asking := self._broker.ask_endpoint(request)) is not None:
+            result = self._once(asking, handler, message, request)
+        else:
+            try:
+                result = handler.handle(self._broker, message, request)
+            except Exception as error:
+                self._fail(handler, message, request, error)
+                return
         if isinstance(result, Coroutine):
             task = asyncio.get_running_loop().create_task(self._finish(handler, message, request, result))
             self._tasks.add(task)
@@ -180,7 +186,15 @@ class Dispatcher:
             handler = self._handlers[api_key] = import_module(f"pybroker.apis.{HANDLERS[api_key]}")
             if hasattr(handler, "is_too_large"):
                 self._checked.add(handler)
+            if hasattr(handler, "TELLS_ENDPOINT"):
+                self._telling.add(handler)
         return handler
+
+    async def _once(self, known: Awaitable[None], handler: ModuleType, message: Any, request: Request) -> Any:
+        """The handler, once that is known which it cannot wait for itself."""
+        await known
+        result = handler.handle(self._broker, message, request)
+        return await result if inspect.isawaitable(result) else result
 
     async def _finish(self, handler: ModuleType, message: Any, request: Request, waiting: Coroutine[Any, Any, Any]) -> None:
         try:
@@ -220,7 +234,19 @@ class Dispatcher:
         except Exception as error:
             self._fail(handler, message, request, error)
             return
+        if self._broker.is_audited:
+            self._audit(handler, message, response, request)
         self._send(request, body)
+
+    def _audit(self, handler: ModuleType, message: Any, response: Any, request: Request) -> None:
+        """What a request changed, or would have. Handlers of keys that change something say it in ``changes``."""
+        if not hasattr(handler, "changes"):
+            return
+        try:
+            for change in handler.changes(self._broker, message, response):
+                self._broker.audit("admin", request, change.operation, change.resource, allowed=change.error == 0, detail=change.text)
+        except Exception as error:
+            log.error("audit failed", exc_info=error, extra=_facts(request, error))
 
     @staticmethod
     def _send(request: Request, body: bytes | bytearray) -> None:
@@ -253,11 +279,14 @@ class Dispatcher:
             log.error("handler failed", exc_info=error, extra=_facts(request, error))
             told = errors.UnknownServerError()
         try:
-            body = handler.refuse(message, request.api_version, told).encode(request.api_version)
+            response = handler.refuse(message, request.api_version, told)
+            body = response.encode(request.api_version)
         except Exception as second:
             log.error("error cannot be told", exc_info=second, extra=_facts(request, second))
             request.close()
             return
+        if self._broker.is_audited:
+            self._audit(handler, message, response, request)
         self._send(request, body)
 
 

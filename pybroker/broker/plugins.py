@@ -16,6 +16,8 @@ from pybroker.broker.config import ConfigError, Setting
 from pybroker.hooks.asking import Answer, Hooks, NoPlugins
 
 if TYPE_CHECKING:
+    from pybroker.broker.auditor import Auditor
+    from pybroker.broker.endpoints import Endpoints
     from pybroker.hooks.calls import Plugin
     from pybroker.hooks.manager import PluginManager
     from pybroker.hooks.types import ConfigKey, ConfigValue
@@ -190,6 +192,22 @@ class Plugins:
     def _context_of(self, plugin: "Plugin") -> PluginContext:
         context = self.contexts[plugin.name] = self._context_class(plugin, self.facts, self._keys.get(plugin.name, ()))
         return context
+
+    def auditor(self) -> "Auditor | None":
+        """Where events of the audit go; None: nobody keeps one."""
+        if self.manager is None or not self.manager.has("pybroker_audit"):
+            return None
+        from pybroker.broker.auditor import Auditor
+
+        return Auditor(self.manager)
+
+    def endpoints(self) -> "Endpoints | None":
+        """Addresses that plugins choose; None: they choose none."""
+        if not self.hooks.has("pybroker_advertised_endpoint"):
+            return None
+        from pybroker.broker.endpoints import Endpoints
+
+        return Endpoints(self.hooks)
 
     def start(self) -> None:
         """Config and start-up of each, before clients are served. Raises ConfigError: a plugin that fails here stops the start."""

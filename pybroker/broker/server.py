@@ -9,11 +9,12 @@ Thread control, but for Core.stop, Core.checkpoint and the store's writes, which
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
-from pybroker.apis.context import Caller, LogDir, PartitionFacts
+from pybroker.apis.context import Caller, Kind, LogDir, PartitionFacts
+from pybroker.apis.judging import TOPIC_DEFAULTS, TOPIC_POLICY, principal_of, refused_creations, with_defaults
 from pybroker.broker import directories, sockets
 from pybroker.broker.broker_config import LOGGER_KEY, SOURCE_LOGGER, BrokerConfig, ConfigEntry, Synonym
 from pybroker.broker.cleaner import Cleaner
@@ -29,10 +30,10 @@ from pybroker.broker.mover import Mover
 from pybroker.broker.own_log import OwnLog
 from pybroker.broker.places import Unfinished, finish_moves
 from pybroker.broker.plugins import Plugins
-from pybroker.hooks.asking import Answer
+from pybroker.hooks.asking import Answer, Hooks
 from pybroker.metadata.answers import MetadataAnswers
 from pybroker.metadata.config_changes import DELETE, SET, ConfigChange
-from pybroker.metadata.controller import Controller, NewTopic
+from pybroker.metadata.controller import Controller, NewTopic, TopicOutcome
 from pybroker.metadata.rate import Bucket
 from pybroker.metadata.records import INTERNAL_TOPICS, OFFSETS_TOPIC, RESOURCE_TOPIC
 from pybroker.metadata.store import SqliteStore, StoreError
@@ -92,6 +93,8 @@ class Server:
         self._ticking: asyncio.Task[None] | None = None
         self._telling: asyncio.Task[list[Answer]] | None = None
         self.started_s = time.monotonic()
+        self._auditor = self.plugins.auditor()
+        self._endpoints = self.plugins.endpoints()
 
     # ---- start
 
@@ -280,6 +283,8 @@ class Server:
         await self._dispatcher.stop(STOP_WAIT_S)
         if self._groups is not None:
             self._groups.stop()
+        if self._auditor is not None:
+            await self._auditor.stop()
         await self.plugins.stop("stop")
         await loop.run_in_executor(None, self.planner.stop)
         await loop.run_in_executor(None, self._cleaner.stop)
@@ -352,8 +357,33 @@ class Server:
     # ---- what handlers ask
 
     def endpoint(self, caller: Caller) -> tuple[str, int]:
-        address = self.config.advertised.get(self._names.get(caller.listener, ""))
+        listener = self._names.get(caller.listener, "")
+        told = self._endpoints.find(caller, listener) if self._endpoints is not None else None
+        if told is not None:
+            return told
+        address = self.config.advertised.get(listener)
         return (address.host, address.port) if address else (caller.local_host, caller.local_port)
+
+    def ask_endpoint(self, caller: Caller) -> Awaitable[None] | None:
+        if self._endpoints is None:
+            return None
+        return self._endpoints.ask(caller, self._names.get(caller.listener, ""), asyncio.get_running_loop().time())
+
+    @property
+    def hooks(self) -> Hooks:
+        return self.plugins.hooks
+
+    @property
+    def is_audited(self) -> bool:
+        return self._auditor is not None
+
+    def audit(self, kind: Kind, caller: Caller, operation: str, resource: str, *, allowed: bool, detail: str = "", principal: str | None = None) -> None:
+        if self._auditor is not None:
+            from pybroker.broker.auditor import event_of
+
+            listener = self._names.get(caller.listener, "")
+            who = str(principal_of(caller)) if principal is None else principal
+            self._auditor.note(event_of(kind, wall_ms(), who, caller.peer_host, listener, operation, resource, allowed=allowed, detail=detail))
 
     def now_ms(self) -> int:
         return time.monotonic_ns() // 1_000_000
@@ -422,7 +452,7 @@ class Server:
         for change in changes if not validate_only else ():
             logs.set_logger_level(change.key, change.value if change.operation == SET else None)
 
-    async def create_automatically(self, names: Sequence[str]) -> None:
+    async def create_automatically(self, names: Sequence[str], caller: Caller) -> Mapping[str, errors.KafkaError]:
         image = self.controller.image
         wanted = [name for name in names if name not in image.by_name and name not in INTERNAL_TOPICS and is_legal(name)]
         room = self.config.integer("pybroker.auto.create.topics.max") - len(image.by_name)
@@ -430,13 +460,28 @@ class Server:
         granted = self._bucket.take(min(len(wanted), max(room, 0)), rate=rate, burst=burst, now_ms=self.now_ms())
         if granted < len(wanted):
             log.warning("topics are not created automatically: limit reached", extra={"count": len(wanted) - granted})
-        if not granted:
+        wishes = [NewTopic(name) for name in wanted[:granted]]
+        if self.hooks.has(TOPIC_DEFAULTS):
+            wishes = await with_defaults(self, caller, wishes)
+        refused: dict[str, errors.KafkaError] = {}
+        if self.hooks.has(TOPIC_POLICY):
+            outcomes = (await refused_creations(self, caller, wishes)).values()
+            refused = {outcome.name or "": outcome.error for outcome in outcomes if isinstance(outcome.error, errors.PolicyViolation)}
+            wishes = [wish for wish in wishes if wish.name not in refused]
+        for outcome in await self.controller.create_topics(wishes) if wishes else ():
+            self._created_automatically(outcome, caller)
+        for name, error in refused.items():
+            self._created_automatically(TopicOutcome(name, None, error), caller)
+        return refused
+
+    def _created_automatically(self, outcome: TopicOutcome, caller: Caller) -> None:
+        if isinstance(outcome.error, errors.TopicAlreadyExists):
             return
-        for outcome in await self.controller.create_topics([NewTopic(name) for name in wanted[:granted]]):
-            if outcome.error is None:
-                log.info("topic created automatically", extra={"topic": outcome.name})
-            elif not isinstance(outcome.error, errors.TopicAlreadyExists):
-                log.warning("topic cannot be created automatically", extra={"topic": outcome.name, "error": str(outcome.error)})
+        if outcome.error is None:
+            log.info("topic created automatically", extra={"topic": outcome.name})
+        else:
+            log.warning("topic cannot be created automatically", extra={"topic": outcome.name, "error": str(outcome.error)})
+        self.audit("admin", caller, "CreateTopics", f"topic:{outcome.name}", allowed=outcome.error is None, detail=f"automatic {outcome.error or ''}".strip())
 
 
 def wall_ms() -> int:

@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 
 PLUGINS_MAX = 64
 
+
 class PluginError(Exception):
     """A plugin that cannot be used; the broker does not start. One line that names it."""
 
@@ -150,6 +151,10 @@ class PluginManager:
     async def tell(self, hook: str, **values: Any) -> list[Answer]:
         """Errors only."""
         return [answer for impl in self.impls(hook) if (answer := await self._ask(impl, values, None)).error]
+
+    async def ask(self, impl: Impl, *, expect: Expect | None = None, **values: Any) -> Answer:
+        """One implementation alone."""
+        return await self._ask(impl, values, expect)
 
     @staticmethod
     async def _ask(impl: Impl, values: dict[str, Any], expect: Expect | None) -> Answer:

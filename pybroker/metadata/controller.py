@@ -50,6 +50,12 @@ PRODUCER_ID_BLOCK = 1000
 
 DEFAULT_COUNT = -1
 
+JUDGE_ROUNDS_MAX = 3
+"""Times that a change of config is decided on, because others changed the same values meanwhile."""
+
+Judge = Callable[[Mapping[str, str], Mapping[str, str]], Awaitable[None]]
+"""Raises a KafkaError where own values may not go from these to those."""
+
 
 class DataPlane(Protocol):
     """What the C core does with topics."""
@@ -388,25 +394,40 @@ class Controller:
     # ---- configs
 
     async def alter_configs(
-        self, kind: int, name: str, changes: Sequence[ConfigChange], *, replace_all: bool, validate_only: bool = False
+        self, kind: int, name: str, changes: Sequence[ConfigChange], *, replace_all: bool, validate_only: bool = False, judge: Judge | None = None
     ) -> None:
-        """Change the values of one resource, all or none. ``replace_all``: what is not named is taken away. Raises a KafkaError, StoreError."""
-        async with self._lock:
-            check_resource(kind, name, self.image, self._node_id)
-            before = self.image.config(kind, name)
-            after = changed_values({} if replace_all else before, changes, kind, self._configs)
-            try:
-                self._check_values(kind, name, after)
-            except ValueError as error:
-                told = errors.InvalidRequest if kind == RESOURCE_CLIENT_METRICS else errors.InvalidConfig
-                raise told(str(error)) from error
-            if validate_only:
-                return
-            records: list[Change] = [PutConfig(kind, name, key, None) for key in before if key not in after]
-            records += [PutConfig(kind, name, key, value) for key, value in after.items() if before.get(key) != value]
-            if records:
-                self.image = await self._commit(records)
-                self._take_config(kind, name)
+        """Change the values of one resource, all or none. ``replace_all``: what is not named is taken away. ``judge`` is asked without the lock, and again when the values it saw are
+        no longer what they are. Raises a KafkaError (what ``judge`` raises, too), StoreError."""
+        judged: tuple[Mapping[str, str], Mapping[str, str]] | None = None
+        for _ in range(JUDGE_ROUNDS_MAX):
+            async with self._lock:
+                before, after = self._planned_values(kind, name, changes, replace_all=replace_all)
+                if judge is None or judged == (before, after):
+                    if not validate_only:
+                        await self._put_values(kind, name, before, after)
+                    return
+            await judge(before, after)
+            judged = before, after
+        raise errors.RequestTimedOut("The values changed each time before the change was decided on.")
+
+    def _planned_values(self, kind: int, name: str, changes: Sequence[ConfigChange], *, replace_all: bool) -> tuple[Mapping[str, str], Mapping[str, str]]:
+        """Own values before and after the changes."""
+        check_resource(kind, name, self.image, self._node_id)
+        before = self.image.config(kind, name)
+        after = changed_values({} if replace_all else before, changes, kind, self._configs)
+        try:
+            self._check_values(kind, name, after)
+        except ValueError as error:
+            told = errors.InvalidRequest if kind == RESOURCE_CLIENT_METRICS else errors.InvalidConfig
+            raise told(str(error)) from error
+        return before, after
+
+    async def _put_values(self, kind: int, name: str, before: Mapping[str, str], after: Mapping[str, str]) -> None:
+        records: list[Change] = [PutConfig(kind, name, key, None) for key in before if key not in after]
+        records += [PutConfig(kind, name, key, value) for key, value in after.items() if before.get(key) != value]
+        if records:
+            self.image = await self._commit(records)
+            self._take_config(kind, name)
 
     def _check_values(self, kind: int, name: str, values: Mapping[str, str]) -> None:
         if kind == RESOURCE_TOPIC:

@@ -13,10 +13,12 @@ from pybroker.apis.context import LogDir
 from pybroker.broker.broker_config import BrokerConfig, ConfigEntry
 from pybroker.broker.config import gather
 from pybroker.broker.dispatcher import HANDLERS, Dispatcher
+from pybroker.hooks.asking import Hooks, NoPlugins
 from pybroker.metadata.answers import MetadataAnswers
 from pybroker.metadata.config_changes import ConfigChange
 from pybroker.metadata.controller import Controller, NewTopic
 from pybroker.metadata.store import SqliteStore
+from pybroker.protocol.errors import KafkaError
 
 
 @dataclass
@@ -57,6 +59,7 @@ class Request:
     local_host: str = "10.1.2.3"
     local_port: int = 4711
     peer_host: str = "10.1.2.4"
+    peer_port: int = 40000
     answers: list[bytes | None] = field(default_factory=list)
 
     def reply(self, body: bytes | bytearray | memoryview, *, throttle_ms: int = 0) -> None:
@@ -91,6 +94,9 @@ class Broker:
         self.answers = MetadataAnswers(node_id=1, cluster_id=self.cluster_id, rack=self.rack)
         self.dispatcher = Dispatcher(self, self, on_appended=lambda outcomes: None, on_gone=lambda connection_id: None, on_unused=lambda chain_id: None)
         self.automatic: list[list[str]] = []
+        self.hooks: Hooks = NoPlugins()
+        self.is_audited = False
+        self.audited: list[tuple[str, str, str, bool, str]] = []
 
     async def _run(self, call: Callable[[], int]) -> int:
         await asyncio.sleep(0)
@@ -108,6 +114,9 @@ class Broker:
     def endpoint(self, caller: Any) -> tuple[str, int]:
         return caller.local_host, caller.local_port
 
+    def ask_endpoint(self, caller: Any) -> None:
+        return None
+
     def now_ms(self) -> int:
         return 0
 
@@ -123,9 +132,13 @@ class Broker:
     def alter_loggers(self, changes: Sequence[ConfigChange], *, validate_only: bool) -> None:
         raise AssertionError("not asked in these tests")
 
-    async def create_automatically(self, names: Sequence[str]) -> None:
+    async def create_automatically(self, names: Sequence[str], caller: Any) -> Mapping[str, KafkaError]:
         self.automatic.append(list(names))
         await self.controller.create_topics([NewTopic(name) for name in names if name != "never"])
+        return {}
+
+    def audit(self, kind: str, caller: Any, operation: str, resource: str, *, allowed: bool, detail: str = "", principal: str | None = None) -> None:
+        self.audited.append((kind, operation, resource, allowed, detail))
 
     # ---- asking
 

@@ -21,6 +21,7 @@ class Request:
     api_key, api_version, client_id, listener = HEARTBEAT, 4, "test", 0
     local_host = peer_host = "127.0.0.1"
     local_port = 9092
+    peer_port = 40000
 
     def __init__(self, connection_id: int) -> None:
         self.connection_id = connection_id
@@ -68,7 +69,7 @@ class World:
         self.mailbox = Mailbox()
         self.appended: list[Any] = []
         self.gone: list[int] = []
-        self.dispatcher = Dispatcher(SimpleNamespace(), self.mailbox, on_appended=self.appended.extend, on_gone=self.gone.append, on_unused=lambda chain_id: None)  # type: ignore[arg-type]
+        self.dispatcher = Dispatcher(SimpleNamespace(is_audited=False), self.mailbox, on_appended=self.appended.extend, on_gone=self.gone.append, on_unused=lambda chain_id: None)  # type: ignore[arg-type]
         handler = ModuleType("handler")
         handler.REQUEST = load(HEARTBEAT).HeartbeatRequest  # type: ignore[attr-defined]
         handler.handle = lambda broker, message, caller: handle(int(message.group_id))  # type: ignore[attr-defined]

@@ -263,12 +263,12 @@ def test_clients_are_told_the_address_they_came_by_unless_one_is_advertised(tmp_
 def test_automatic_creation_has_a_burst_and_a_most(tmp_path: Path) -> None:
     async def ask(one: Server) -> None:
         one.now_ms = lambda: 5  # type: ignore[method-assign]
-        await one.create_automatically([f"t{n}" for n in range(10)])
+        await one.create_automatically([f"t{n}" for n in range(10)], caller())
         assert len(one.controller.image.by_name) == 4
         one.now_ms = lambda: 1_000_005  # type: ignore[method-assign]
-        await one.create_automatically([f"u{n}" for n in range(10)])
+        await one.create_automatically([f"u{n}" for n in range(10)], caller())
         assert len(one.controller.image.by_name) == 6
-        await one.create_automatically(["v", "../x", "__consumer_offsets", "t0"])
+        await one.create_automatically(["v", "../x", "__consumer_offsets", "t0"], caller())
         assert len(one.controller.image.by_name) == 6
 
     run(server(tmp_path / "a", "pybroker.auto.create.topics.burst=4", "pybroker.auto.create.topics.max=6"), ask)
@@ -276,7 +276,7 @@ def test_automatic_creation_has_a_burst_and_a_most(tmp_path: Path) -> None:
 
 def test_names_that_cannot_be_take_nothing_from_the_burst(tmp_path: Path) -> None:
     async def ask(one: Server) -> None:
-        await one.create_automatically(["..", "a/b", "__consumer_offsets", "a"])
+        await one.create_automatically(["..", "a/b", "__consumer_offsets", "a"], caller())
         assert list(one.controller.image.by_name) == ["a"]
 
     run(server(tmp_path / "a", "pybroker.auto.create.topics.burst=1"), ask)
