@@ -231,7 +231,7 @@ pybroker.auto.create.topics.burst|i|1000|1..|l|c|+|Topics that may be created by
 pybroker.auto.create.topics.max|i|10000|0..|m|c|+|Topics on this broker beyond which auto.create.topics.enable creates no more.
 pybroker.auto.create.topics.rate|i|100|0..|l|c|+|Topics per second that auto.create.topics.enable creates after a burst.
 pybroker.clock.settle.ms|l|60000|0..|l|c|+|After the wall clock was set, retention waits this long for it to be set back.
-pybroker.dead.letter.topic|s|||m|c|-|Topic for batches that a plugin sends to the dead letters without naming one. It must exist. Empty: such batches are refused.
+pybroker.dead.letter.topic|s|||m|c|+|Topic for batches that a plugin sends to the dead letters without naming one. It must exist. Empty: such batches are refused.
 pybroker.disk.min.free.bytes|l|67108864|0..|m|c|+|Free space of a log directory below which its partitions take no more records; they do again when there is more.
 pybroker.flush.policy|s|group|{group,os}|h|c|+|When acks=all is answered: group, after the data are synced to disk, or os, after they are in the page cache.
 pybroker.group.lag.entries.max|i|100000|0..|l|c|+|Most partitions of groups whose lag is kept for metrics; the rest is counted.
@@ -244,7 +244,7 @@ pybroker.log.level|s|info|{debug,info,warning,error}|l|c|+|Least important log l
 pybroker.max.open.segments|i|2000|16..|m|r|+|Files of logs held open at a time.
 pybroker.max.partitions|i|200000|1..|m|c|+|Most partitions on this broker.
 pybroker.plugins|L|||h|r|+|Plugins to load, by entry-point name; the one named last is asked first. Others that are installed are not touched.
-pybroker.repartition|b|false||m|c|-|Let the partitioner of a plugin choose the partition of every record when it is produced. Producers with idempotence are refused then.
+pybroker.repartition|b|false||m|c|+|Let the partitioner of a plugin choose the partition of every record when it is produced. Producers with idempotence are refused then.
 pybroker.retention.first.check.ms|l|30000|0..|l|r|+|Time from the start to the first search for old segments; log.retention.check.interval.ms where that is shorter.
 pybroker.schema.dir|s|~||m|r|-|Directory of the schema files that topics may name.
 pybroker.segment.bytes.min|i|1048576|1024..|l|r|+|Smallest segment size that may be set. Lower it for tests of retention.
@@ -425,12 +425,12 @@ min.cleanable.dirty.ratio|d|0.5|0..1|m|t|+|log.cleaner.min.cleanable.ratio|Part 
 min.compaction.lag.ms|l|0|0..|m|t|+|log.cleaner.min.compaction.lag.ms|Shortest time a record stays uncompacted.
 min.insync.replicas|i|1|1..|m|t|-|min.insync.replicas|Replicas that must hold a batch before acks=all is answered. One node has one replica.
 preallocate|b|false||m|t|-|log.preallocate|Allocate a segment file in full when it is made.
-pybroker.dead.letter.topic|s|||m|t|-|pybroker.dead.letter.topic|Topic for batches of this topic that a plugin sends to the dead letters without naming one. It must exist.
+pybroker.dead.letter.topic|s|||m|t|+|pybroker.dead.letter.topic|Topic for batches of this topic that a plugin sends to the dead letters without naming one. It must exist.
 pybroker.key.schema|s|||m|t|-||Schema of keys: its text, or file:NAME of a file in pybroker.schema.dir.
-pybroker.key.schema.type|s|||m|t|-||Format of keys, by the name of a plugin's serde (json, avro, xml, …). Empty: anything.
-pybroker.repartition|b|false||m|t|-|pybroker.repartition|Let the partitioner of a plugin choose the partition of every record when it is produced. Producers with idempotence are refused then.
+pybroker.key.schema.type|s|||m|t|+||Format of keys, by the name of a plugin's serde (json, avro, xml, …). Empty: anything.
+pybroker.repartition|b|false||m|t|+|pybroker.repartition|Let the partitioner of a plugin choose the partition of every record when it is produced. Producers with idempotence are refused then.
 pybroker.value.schema|s|||m|t|-||Schema of values: its text, or file:NAME of a file in pybroker.schema.dir.
-pybroker.value.schema.type|s|||m|t|-||Format of values, by the name of a plugin's serde (json, avro, xml, …). Empty: anything.
+pybroker.value.schema.type|s|||m|t|+||Format of values, by the name of a plugin's serde (json, avro, xml, …). Empty: anything.
 remote.copy.lag.bytes|l|-1|-1..|m|t|-|log.remote.copy.lag.bytes|Bytes that may wait for their copy to remote storage.
 remote.copy.lag.ms|l|0|-1..|m|t|-|log.remote.copy.lag.ms|Time that segments may wait for their copy to remote storage.
 remote.log.copy.disable|b|false||m|t|-||Stop copying this topic to remote storage.

@@ -8,7 +8,6 @@ Handlers    give the response, or its bytes, or a coroutine that does; or a futu
 Order       the core holds a connection's next requests back while one is out, so answers need no order of their own here
 """
 
-import inspect
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
@@ -194,7 +193,7 @@ class Dispatcher:
         """The handler, once that is known which it cannot wait for itself."""
         await known
         result = handler.handle(self._broker, message, request)
-        return await result if inspect.isawaitable(result) else result
+        return await result if isinstance(result, Awaitable) else result
 
     async def _finish(self, handler: ModuleType, message: Any, request: Request, waiting: Coroutine[Any, Any, Any]) -> None:
         try:

@@ -21,7 +21,6 @@ log = logging.getLogger(__name__)
 
 ON_ERROR = {"closed": 0, "open": 1, "dead-letter": 2}
 """As the core numbers them."""
-BATCH_HOOKS = ("pybroker_batch_interceptor", "pybroker_record_rules", "pybroker_schema_validator", "pybroker_partitioner", "pybroker_native_hooks")
 
 
 class Config(Protocol):
@@ -84,15 +83,14 @@ class Planner:
         self._next_id = 0
         self._natives: list[tuple[Plugin, Any]] = []
         self.lanes: Lanes | None = None
-        self._plans_hooks = manager is not None and any(manager.has(hook) for hook in BATCH_HOOKS)
 
     def start(self) -> None:
         """Ask for functions in C. Raises what says so: native hooks are meant to be there."""
+        if self._manager is None or not self._manager.has("pybroker_native_hooks"):
+            return
         from pybroker.hooks.calls import Expect
         from pybroker.hooks.types import Native
 
-        if self._manager is None or not self._manager.has("pybroker_native_hooks"):
-            return
         expect = Expect("a dict of Native by point", lambda value: isinstance(value, dict) and all(isinstance(native, Native) for native in value.values()))
         for impl in self._manager.impls("pybroker_native_hooks"):
             answer = self._manager.ask_now(impl, expect=expect)
@@ -109,8 +107,7 @@ class Planner:
     def chain_of(self, topic: str, own: Mapping[str, str], *, internal: bool) -> "HookChain | None":
         """What hangs on a topic from now on. None: nothing, its batches pay one test of a pointer."""
         self._plans.pop(topic, None)
-        repartition = not internal and self._config.topic_value("pybroker.repartition", own) is True
-        if internal or not (self._plans_hooks or repartition):
+        if internal:
             return None
         draft = Draft()
         if self._manager is not None:
@@ -118,19 +115,13 @@ class Planner:
             self._add_rules(draft, topic, own)
             self._add_validators(draft, topic, own)
             self._add_interceptors(draft, topic)
-        if repartition:
+        if self._config.topic_value("pybroker.repartition", own) is True:
             self._add_partitioner(draft, topic, own)
         return self._compile(topic, own, draft)
 
     def forget(self, topic: str) -> None:
         """The topic is gone."""
         self._plans.pop(topic, None)
-
-    def is_told_of(self, changed: set[str]) -> bool:
-        """Whether plans depend on one of these broker keys."""
-        from pybroker.broker.config import added, keys
-
-        return any(name in keys("topic") and (name.startswith("pybroker.") or name in added("broker")) for name in changed)
 
     def unused(self, chain_id: int) -> None:
         """No batch goes by this chain any more."""
@@ -312,25 +303,3 @@ def asked(config: Config, own: Mapping[str, str]) -> dict[str, str]:
 def in_scope(plugin: "Plugin", topic: str) -> bool:
     """Whether the plugin's batch hooks apply to the topic."""
     return any(fnmatchcase(topic, pattern) for pattern in plugin.info.scope.topics)
-
-
-class PlannedCore:
-    """The core as the metadata controller sees it: topics come to it with what plugins have to say of them."""
-
-    def __init__(self, core: "Core", planner: Planner, own_of: Callable[[str], Mapping[str, str]]) -> None:
-        self._core = core
-        self._planner = planner
-        self._own_of = own_of
-        self._names: dict[bytes, str] = {}
-
-    def put_topic(self, topic_id: bytes, name: str, partitions: Any, settings: dict[str, int]) -> None:
-        chain = self._planner.chain_of(name, self._own_of(name), internal=bool(settings["internal"]))
-        if chain is not None:
-            self._names[topic_id] = name
-        self._core.put_topic(topic_id, name, partitions, settings, chain)
-
-    def remove_topic(self, topic_id: bytes) -> None:
-        name = self._names.pop(topic_id, None)
-        if name is not None:
-            self._planner.forget(name)
-        self._core.remove_topic(topic_id)

@@ -135,7 +135,7 @@ async def explain(server: "Server", arguments: Mapping[str, object]) -> object:
     topic = server.controller.image.by_name.get(name) if isinstance(name, str) else None
     if topic is None:
         raise QuestionError(f"there is no topic {name!r}" if isinstance(name, str) else 'explain takes the name of a topic in "topic"')
-    steps, refusal = server.planner.explain(topic.name)
+    steps, refusal = server.planned.explain(topic.name)
     lanes = list(dict.fromkeys(step.plugin for step in steps if step.level in ("L3", "L4")))
     return {
         "topic": topic.name,

@@ -21,7 +21,6 @@ from pybroker.broker.cleaner import Cleaner
 from pybroker.broker.config import ConfigError, Setting
 from pybroker.broker.directories import METADATA_FILE, DirectoryError
 from pybroker.broker.dispatcher import Dispatcher
-from pybroker.broker.hook_plan import PlannedCore, Planner
 from pybroker.broker.housekeeper import Housekeeper
 from pybroker.broker.inspection import Inspection
 from pybroker.broker.listeners import Listener
@@ -29,6 +28,7 @@ from pybroker.broker.loop import asyncio
 from pybroker.broker.mover import Mover
 from pybroker.broker.own_log import OwnLog
 from pybroker.broker.places import Unfinished, finish_moves
+from pybroker.broker.planned_core import PlannedCore
 from pybroker.broker.plugins import Plugins
 from pybroker.hooks.asking import Answer, Hooks
 from pybroker.metadata.answers import MetadataAnswers
@@ -128,12 +128,12 @@ class Server:
         self._core.configure(**self.config.core_settings())
         identities = self._open_metadata(paths, undo)
         self._dir_ids = [identity.directory_id for identity in identities]
-        self.planner = Planner(self.plugins.manager, self._core, self.config)
-        undo.append(self.planner.stop)
+        self.planned = PlannedCore(self._core, self.plugins.manager, self.config, lambda name: self.controller.image.config(RESOURCE_TOPIC, name))
+        undo.append(self.planned.stop)
         self.controller = Controller(
             store=self._store,
             image=self._store.load(),
-            data_plane=PlannedCore(self._core, self.planner, lambda name: self.controller.image.config(RESOURCE_TOPIC, name)),
+            data_plane=self.planned,
             configs=self.config,
             node_id=self.node_id,
             log_dirs=self._dir_ids,
@@ -154,7 +154,7 @@ class Server:
         self._answers = MetadataAnswers(node_id=self.node_id, cluster_id=self.cluster_id, rack=self.rack)
         self._core.start()
         self._own_log = OwnLog(self._core, self._core_error, self._flusher)
-        self._dispatcher = Dispatcher(self, self._core, on_appended=self._own_log.settle, on_gone=self._on_gone, on_unused=self.planner.unused)
+        self._dispatcher = Dispatcher(self, self._core, on_appended=self._own_log.settle, on_gone=self._on_gone, on_unused=self.planned.unused)
         self._dispatcher.start()
         self._housekeeper = Housekeeper(self._core, self.config, len(paths), self._on_offline)
         self._housekeeper.start()
@@ -179,7 +179,7 @@ class Server:
         self._loop = asyncio.get_running_loop()
         self.plugins.start()
         try:
-            self.planner.start()
+            self.planned.start()
         except (ValueError, self._core_error) as error:
             raise StartError(str(error)) from error
 
@@ -286,7 +286,7 @@ class Server:
         if self._auditor is not None:
             await self._auditor.stop()
         await self.plugins.stop("stop")
-        await loop.run_in_executor(None, self.planner.stop)
+        await loop.run_in_executor(None, self.planned.stop)
         await loop.run_in_executor(None, self._cleaner.stop)
         await self._housekeeper.stop()
         await asyncio.wait([self._resuming])
@@ -333,7 +333,7 @@ class Server:
         if self._groups is not None:
             self._groups.config_changed()
         self.plugins.config_changed(changed)
-        if self.planner.is_told_of(changed):
+        if self.planned.is_told_of(changed):
             self._on_control(lambda: self.controller.announce_again(None))
         if "pybroker.log.level" in changed:
             logs.set_level(self.config.text("pybroker.log.level") or "info")
