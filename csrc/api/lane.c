@@ -135,10 +135,10 @@ static void serve(struct pb_api *api, struct pb_lane_job *job) {
         pb__lane_job_put(job);
         return;
     }
-    pb__list_push_back(&api->lane_staged, &job->staged);
     conn->request_state = NULL;
     conn->request_kind = 0;
     int rc = pb__produce_resume(api, conn, job);
+    pb__list_push_back(&api->lane_staged, &job->staged);                    /* not before: a full stage is flushed while the request is served, and that lets go of these */
     if (rc < 0) pb__conn_fail(conn, rc);
     pb__conn_release(conn);
 }

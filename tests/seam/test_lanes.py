@@ -360,6 +360,31 @@ def test_many_connections_are_judged_in_one_call(stage: Stage) -> None:
     assert sum(sizes) == 40 and sizes[0] == 1 and len(sizes) <= 3
 
 
+def test_more_than_a_stage_holds_comes_back_at_once(stage: Stage) -> None:
+    """A stage takes 1 MiB: it is flushed in the middle of the requests that come back together."""
+    go, asked = threading.Event(), threading.Event()
+
+    def wait(views: list[Any]) -> None:
+        asked.set()
+        go.wait(10)
+
+    stage.intercept(wait, deadline_ms=20_000)
+    clients = [stage.client() for _ in range(120)]
+    values = [bytes([number]) * 40_000 for number in range(len(clients))]
+    requests = [client.produce_request("seam", records(value)) for client, value in zip(clients, values, strict=True)]
+    sent = [client.send(request, PRODUCE_VERSION) for client, request in zip(clients, requests, strict=True)]
+    assert asked.wait(10)
+    wait_until(lambda: True if stage.core.stats()["requests"] == len(clients) else None, "all requests are in")
+    go.set()
+    for client, request, number in zip(clients, requests, sent, strict=True):
+        assert client.receive(request, PRODUCE_VERSION, number).responses[0].partition_responses[0].error_code == NONE
+        client.close()
+    stored: list[bytes | None] = []
+    while len(stored) < len(values):
+        stored += [record[3] for record in stage.core.read(TOPIC_ID, 0, len(stored), 1 << 20)[0]]
+    assert sorted(value or b"" for value in stored) == sorted(values)
+
+
 def test_a_stop_does_not_wait_for_a_lane_that_hangs(tmp_path: Path) -> None:
     stage = Stage(tmp_path)
     go, asked = threading.Event(), threading.Event()
