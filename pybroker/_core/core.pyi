@@ -105,6 +105,8 @@ class Lane:
         """Have ``wait`` return."""
     def take(self, limit: int = 256) -> list[BatchView]:
         """Batches that wait, oldest first: those of whole requests, about ``limit``."""
+    def accept(self, views: list[BatchView]) -> None:
+        """All of these."""
     def give_back(self) -> None:
         """All that was taken; batches without a word have failed."""
     def call_begins(self) -> None:

@@ -313,6 +313,12 @@ cdef class Lane:
         lane_ring(&self.fd)                                 # there may be more
         return self.views
 
+    def accept(self, list views):
+        """All of these."""
+        cdef BatchView view
+        for view in views:
+            pb.pb_lane_accept(view.need())
+
     def give_back(self):
         """What was taken: batches without a word have failed."""
         cdef BatchView view

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pybroker.hooks.calls import OFF_S, HookState, Impl, Plugin, clip
@@ -90,27 +91,34 @@ class LaneRunner:
     # ---- one drain
 
     def _judge(self, views: "list[BatchView]") -> None:
-        bound = [(view, self.bindings[view.token]) for view in views]
-        left = [(view, binding) for view, binding in bound if not binding.checks or self._pass_checks(view, binding.checks)]
-        asked: dict[int, list[tuple[BatchView, Binding]]] = {}
-        for view, binding in left:
+        by_token: dict[int, list[BatchView]] = {}
+        for view in views:
+            by_token.setdefault(view.token, []).append(view)
+        asked: list[BatchView] = []
+        interceptor: Impl | None = None
+        for token, group in by_token.items():
+            binding = self.bindings[token]
+            if binding.checks:
+                group = [view for view in group if self._pass_checks(view, binding.checks)]
             if binding.interceptor is not None:
-                asked.setdefault(id(binding.interceptor), []).append((view, binding))
+                interceptor = binding.interceptor           # a plugin has one
+                asked += group
             else:
-                self._finish(view, binding)
-        for group in asked.values():
-            self._intercept(group)
+                self._finish(group, binding)
+        if interceptor is not None and asked:
+            self._intercept(interceptor, asked)
 
-    def _finish(self, view: "BatchView", binding: Binding) -> None:
+    def _finish(self, views: "list[BatchView]", binding: Binding) -> None:
         """Nobody objects: accepted, or spread over partitions."""
         if binding.partition is None or binding.partition_state is None:
-            view.accept()
+            self.lane.accept(views)
             return
-        partition = binding.partition
-        try:
-            view.split(self._call(binding.partition_state, "pybroker_partitioner", lambda: list(partition(view.keys(), view.values(), view.partition_count))))
-        except (Failure, ValueError, TypeError, OverflowError) as error:
-            self._fail(view, error)
+        for view in views:
+            partition = partial(_partition, binding.partition, view)
+            try:
+                view.split(self._call(binding.partition_state, "pybroker_partitioner", partition))
+            except (Failure, ValueError, TypeError, OverflowError) as error:
+                self._fail(view, error)
 
     def _pass_checks(self, view: "BatchView", checks: Iterable[Check]) -> bool:
         """Whether every validator is content; the batch has its verdict if not."""
@@ -139,43 +147,27 @@ class LaneRunner:
                 break
         return found
 
-    def _intercept(self, group: "list[tuple[BatchView, Binding]]") -> None:
-        impl = group[0][1].interceptor
-        assert impl is not None
-        views = [view for view, _binding in group]
+    def _intercept(self, impl: Impl, views: "list[BatchView]") -> None:
         try:
             verdicts = self._call(impl.state, impl.hook, impl.bind({"batches": views}))
-            if verdicts is None:
-                verdicts = [None] * len(views)
-            if not isinstance(verdicts, (list, tuple)) or len(verdicts) != len(views):
+            if verdicts is not None and (not isinstance(verdicts, (list, tuple)) or len(verdicts) != len(views)):
                 self._rubbish(impl.state, impl.hook, f"answered {_shape(verdicts)}, not a list of {len(views)}")
         except Failure as error:
             for view in views:
                 self._fail(view, error)
             return
-        for (view, binding), verdict in zip(group, verdicts, strict=True):
+        accepted: dict[int, list[BatchView]] = {}
+        for view, verdict in zip(views, repeat(None) if verdicts is None else verdicts, strict=False):
+            if verdict is None or isinstance(verdict, Accept):
+                accepted.setdefault(view.token, []).append(view)
+                continue
             try:
-                self._act(view, binding, verdict)
-            except (Failure, ValueError, TypeError, AttributeError, OverflowError) as error:
+                _act(view, verdict)
+            except (ValueError, TypeError, AttributeError, OverflowError) as error:
                 self._note_failed(impl.state, impl.hook, error)
                 self._fail(view, error)
-
-    def _act(self, view: "BatchView", binding: Binding, verdict: Verdict) -> None:
-        if verdict is None or isinstance(verdict, Accept):
-            self._finish(view, binding)
-        elif isinstance(verdict, Reject):
-            view.refuse(int(verdict.code), clip(str(verdict.text)), [(int(fault.index), clip(str(fault.text))) for fault in verdict.records[:FAULTS_TOLD_MAX]])
-        elif isinstance(verdict, Replace):
-            view.replace(verdict.records)
-            view.accept()
-        elif isinstance(verdict, Route):
-            view.route(verdict.topic, int(verdict.partition))
-        elif isinstance(verdict, DeadLetter):
-            view.dead_letter(verdict.topic, clip(verdict.reason))
-        elif isinstance(verdict, Drop):
-            view.drop()
-        else:
-            raise TypeError(f"{type(verdict).__name__} is no verdict")
+        for token, group in accepted.items():
+            self._finish(group, self.bindings[token])
 
     # ---- calls of the plugin
 
@@ -216,6 +208,27 @@ class LaneRunner:
         """on_error decides. One that is switched off for a while is worth another try of the producer's; the reason stays in the log."""
         off = str(error) == "switched off"
         view.fail(REQUEST_TIMED_OUT if off else POLICY_VIOLATION, f"plugin {self.plugin.name} {'is switched off' if off else 'failed'}")
+
+
+def _partition(partition: Callable[[list[bytes | None], list[bytes | None], int], Sequence[int]], view: "BatchView") -> list[int]:
+    return list(partition(view.keys(), view.values(), view.partition_count))
+
+
+def _act(view: "BatchView", verdict: Verdict) -> None:
+    """A verdict that is not Accept."""
+    if isinstance(verdict, Reject):
+        view.refuse(int(verdict.code), clip(str(verdict.text)), [(int(fault.index), clip(str(fault.text))) for fault in verdict.records[:FAULTS_TOLD_MAX]])
+    elif isinstance(verdict, Replace):
+        view.replace(verdict.records)
+        view.accept()
+    elif isinstance(verdict, Route):
+        view.route(verdict.topic, int(verdict.partition))
+    elif isinstance(verdict, DeadLetter):
+        view.dead_letter(verdict.topic, clip(verdict.reason))
+    elif isinstance(verdict, Drop):
+        view.drop()
+    else:
+        raise TypeError(f"{type(verdict).__name__} is no verdict")
 
 
 def _shape(value: object) -> str:
