@@ -208,11 +208,29 @@ def hook_entry(node: ast.FunctionDef) -> list[str]:
     ]
 
 
+def tools_page() -> list[str]:
+    """``pybroker`` and each of its commands, as ``--help`` shows them."""
+    import click
+
+    from pybroker.cli.main import main
+
+    lines = [*heading("pybroker"), "The command for people, beside the broker. Exit codes: 0 done, 1 failed, 2 wrong usage.", ""]
+    waiting: list[tuple[click.Command, click.Context]] = [(main, click.Context(main, info_name="pybroker", max_content_width=100, terminal_width=100))]
+    for command, context in waiting:
+        lines += [*heading(context.command_path, "-"), ".. code-block:: text", "", *(f"   {line}".rstrip() for line in command.get_help(context).splitlines()), ""]
+        if isinstance(command, click.Group):
+            for name in command.list_commands(context):
+                found = command.get_command(context, name)
+                assert found is not None
+                waiting.append((found, click.Context(found, info_name=name, parent=context, max_content_width=100, terminal_width=100)))
+    return lines
+
+
 def write(folder: Path) -> None:
     """All pages, into a folder that git does not keep."""
     folder.mkdir(parents=True, exist_ok=True)
     pages = {f"config-{kind}": config_page(kind) for kind in KINDS}
-    pages |= {"api-keys": keys_page(), "errors": errors_page(), "core-errors": core_errors_page(), "limits": limits_page(), "pybrokerd": command_page(), "hooks": hooks_page()}
+    pages |= {"api-keys": keys_page(), "errors": errors_page(), "core-errors": core_errors_page(), "limits": limits_page(), "pybrokerd": command_page(), "pybroker": tools_page(), "hooks": hooks_page()}
     for name, lines in pages.items():
         text = "\n".join(lines)
         path = folder / f"{name}.rst"
