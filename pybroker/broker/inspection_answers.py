@@ -75,7 +75,7 @@ def _installed() -> dict[str, dict[str, object]]:
 
 def _enabled(server: "Server", plugin: "Plugin", package: Mapping[str, object]) -> dict[str, object]:
     info = plugin.info
-    lane = server.planner.lanes.stats().get(plugin.name) if server.planner.lanes else None
+    lane = server.planned.lane_stats().get(plugin.name)
     return {
         "name": plugin.name,
         "enabled": True,
