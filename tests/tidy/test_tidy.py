@@ -133,7 +133,7 @@ def reference(**pages: str) -> ServedFiles:
 PROJECT = '[project]\nname = "{}"\ndependencies = ["pybroker"]\n[project.entry-points."pybroker.plugins"]\nacme = "pybroker_policy_acme"\n'
 PACKAGE: ServedFiles = {
     "plugins/pybroker-policy-acme/pyproject.toml": PROJECT.format("pybroker-policy-acme"),
-    "plugins/pybroker-policy-acme/README.md": "# acme\n\n## Config\n\n## Limits\n",
+    "plugins/pybroker-policy-acme/README.md": "# acme\n\n## Quick start\n\n## Config\n",
     "plugins/pybroker-policy-acme/src/pybroker_policy_acme/__init__.py": "from pybroker.hooks import hookimpl\nimport json\n",
     "plugins/pybroker-policy-acme/src/pybroker_policy_acme/py.typed": "",
     "plugins/pybroker-policy-acme/tests/test_it.py": "from pybroker.testing.hooks import Harness\n",
@@ -210,7 +210,7 @@ PLANTED: list[tuple[Check, dict[str, str], str]] = [
     (checks_plugins.check_plugin_folders, package("pyproject.toml", PROJECT.format("acme")), "is named acme"),
     (checks_plugins.check_plugin_folders, package("pyproject.toml", PROJECT.format("pybroker-policy-acme").replace('"pybroker"]', '"pybroker-x"]')), "does not depend"),
     (checks_plugins.check_plugin_folders, package("pyproject.toml", PROJECT.format("pybroker-policy-acme").replace(".plugins", ".x")), "has no entry point"),
-    (checks_plugins.check_plugin_folders, package("README.md", "# acme\n## Config\n"), "no heading on limits"),
+    (checks_plugins.check_plugin_folders, package("README.md", "# acme\n## Config\n"), "no heading on quick start"),
     (checks_plugins.check_plugin_imports, PACKAGE, ""),
     (checks_plugins.check_plugin_imports, package("src/pybroker_policy_acme/x.py", "import os\nfrom pybroker.broker import app\n"), "x.py:2: a plugin may not import pybroker.broker"),
     (checks_plugins.check_plugin_imports, package("src/pybroker_policy_acme/x.py", "from pybroker.testing import Broker\n"), "may not import pybroker.testing"),
