@@ -14,6 +14,8 @@ quick: all      ## without real clients, real data and what takes long
 api: all        ## one API key: make api K=01
 	@test -n "$(K)" || { echo "which key? make api K=01"; exit 2; }
 	$(PYTEST) -q tests/apis tests/unit/apis -k "k$(K)"
+plugins: all    ## plugins in a broker, every package from its wheel, the tutorial
+	$(PYTEST) -q tests/plugins
 clients: all    ## real client libraries
 	$(PYTEST) -q tests/clients
 csrc:           ## C unit tests, sanitized
@@ -49,4 +51,4 @@ clean:          ## everything that a build made
 	rm -rf build dist *.egg-info pybroker/_core/*.so pybroker/protocol/messages .venv/bin/pybrokerd .venv/bin/pybrokerd-debug
 help:
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' Makefile | expand -t 12
-.PHONY: all debug test quick api clients csrc sanitize fuzz campaign tidy lint docs gen bench annotate dist clean help
+.PHONY: all debug test quick api plugins clients csrc sanitize fuzz campaign tidy lint docs gen bench annotate dist clean help

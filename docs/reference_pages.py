@@ -1,14 +1,18 @@
-"""Pages of the reference that are made from the sources: config keys, API keys and versions, errors, bounds, the command line.
+"""Pages of the reference that are made from the sources: config keys, API keys and versions, errors, bounds, hooks, the command line.
 
 A file is written only when its text changed, so that Sphinx reads anew what is new.
 """
 
+import ast
 import importlib
+import inspect
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from pybroker import hooks
 from pybroker.broker import arguments, config
+from pybroker.hooks import hookspecs, types
 from pybroker.protocol.codegen import model
 from pybroker.protocol.definitions import errors, served
 
@@ -172,11 +176,61 @@ def command_page() -> list[str]:
     ]
 
 
+def hooks_page() -> list[str]:
+    """Every hook with its arguments and its text, then what hooks receive and return."""
+    head, *paragraphs = inspect.cleandoc(hookspecs.__doc__ or "").split("\n\n")
+    lines = [*heading("Hooks"), head, ""]
+    for paragraph in paragraphs:
+        lines += ["::", "", *(f"   {line}".rstrip() for line in re.sub(r"[*`]", "", paragraph).splitlines()), ""] if paragraph.startswith("Mode ") else [*paragraph.splitlines(), ""]
+    tree = ast.parse(Path(hookspecs.__file__).read_text())
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and node.name in hookspecs.SPECS:
+            lines += hook_entry(node)
+    lines += [*heading("What hooks receive and return", "-"), "From ``pybroker.hooks``. Units are in the names.", ""]
+    for name, value in vars(types).items():
+        if name in hooks.__all__ and inspect.isclass(value):
+            lines += [*heading(name, "~"), ".. code-block:: python", "", *(f"   {line}".rstrip() for line in inspect.getsource(value).splitlines()), ""]
+    return lines
+
+
+def hook_entry(node: ast.FunctionDef) -> list[str]:
+    spec = hookspecs.SPECS[node.name]
+    returns = ast.unparse(node.returns).strip("'") if node.returns else "None"
+    pipe = f" of ``{spec.value}``" if spec.value else ""
+    return [
+        *heading(f"``{node.name}``", "-"),
+        ".. code-block:: python",
+        "",
+        f"   def {node.name}({ast.unparse(node.args)}) -> {returns}",
+        "",
+        f"*{spec.mode}*{pipe}, *{spec.path}*. {' '.join((ast.get_docstring(node) or '').split())}",
+        "",
+    ]
+
+
+def tools_page() -> list[str]:
+    """``pybroker`` and each of its commands, as ``--help`` shows them."""
+    import click
+
+    from pybroker.cli.main import main
+
+    lines = [*heading("pybroker"), "The command for people, beside the broker. Exit codes: 0 done, 1 failed, 2 wrong usage.", ""]
+    waiting: list[tuple[click.Command, click.Context]] = [(main, click.Context(main, info_name="pybroker", max_content_width=100, terminal_width=100))]
+    for command, context in waiting:
+        lines += [*heading(context.command_path, "-"), ".. code-block:: text", "", *(f"   {line}".rstrip() for line in command.get_help(context).splitlines()), ""]
+        if isinstance(command, click.Group):
+            for name in command.list_commands(context):
+                found = command.get_command(context, name)
+                assert found is not None
+                waiting.append((found, click.Context(found, info_name=name, parent=context, max_content_width=100, terminal_width=100)))
+    return lines
+
+
 def write(folder: Path) -> None:
     """All pages, into a folder that git does not keep."""
     folder.mkdir(parents=True, exist_ok=True)
     pages = {f"config-{kind}": config_page(kind) for kind in KINDS}
-    pages |= {"api-keys": keys_page(), "errors": errors_page(), "core-errors": core_errors_page(), "limits": limits_page(), "pybrokerd": command_page()}
+    pages |= {"api-keys": keys_page(), "errors": errors_page(), "core-errors": core_errors_page(), "limits": limits_page(), "pybrokerd": command_page(), "pybroker": tools_page(), "hooks": hooks_page()}
     for name, lines in pages.items():
         text = "\n".join(lines)
         path = folder / f"{name}.rst"

@@ -50,7 +50,10 @@ def _uptime_s(server: "Server") -> float:
 
 
 async def plugins(server: "Server", _arguments: Mapping[str, object]) -> object:
-    """Every plugin that is installed, and of those that are enabled what their hooks did."""
+    """Every plugin that is installed, and of those that are enabled what their hooks did.
+
+    ``lane``: batches that its lane took, and requests that were answered without it because it did not come back in time; null without a lane.
+    """
     installed = await asyncio.get_running_loop().run_in_executor(None, _installed)
     enabled = server.plugins.manager.plugins if server.plugins.manager else ()
     rows = [_enabled(server, plugin, installed.pop(plugin.name, {})) for plugin in enabled]
@@ -72,6 +75,7 @@ def _installed() -> dict[str, dict[str, object]]:
 
 def _enabled(server: "Server", plugin: "Plugin", package: Mapping[str, object]) -> dict[str, object]:
     info = plugin.info
+    lane = server.planned.lane_stats().get(plugin.name)
     return {
         "name": plugin.name,
         "enabled": True,
@@ -85,6 +89,7 @@ def _enabled(server: "Server", plugin: "Plugin", package: Mapping[str, object]) 
         "control_deadline_ms": info.control_deadline_ms,
         "threads": info.threads,
         "worker_process": info.worker_process,
+        "lane": None if lane is None else {"batches": lane[0], "given_up": lane[1]},
         "hooks": _hooks(server, plugin),
     }
 

@@ -91,6 +91,10 @@ class PlannedCore:
         """Everything on the way of a batch of this topic, in order, with counts; and why every batch is refused ("": they are not)."""
         return self._planner.explain(topic) if self._planner is not None else ([], "")
 
+    def lane_stats(self) -> dict[str, tuple[int, int]]:
+        """By plugin that has a lane: batches handed out, requests given up."""
+        return self._planner.lanes.stats() if self._planner is not None and self._planner.lanes is not None else {}
+
     def stop(self) -> None:
         """End the lanes. Blocks."""
         if self._planner is not None:

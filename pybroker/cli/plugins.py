@@ -32,6 +32,9 @@ def list_plugins(data_dir: str | None, config: str | None, as_json: bool) -> Non
         return
     heads = ("plugin", "version", "hook", "level", "scope", "on error", "calls", "errors", "time-outs", "time", "share", "state")
     print_table(heads, (row for plugin in answer["plugins"] for row in _rows(plugin)), right=("calls", "errors", "time-outs", "time", "share"))
+    for plugin in answer["plugins"]:
+        if plugin.get("lane") and plugin["lane"]["given_up"]:
+            click.echo(f"{plugin['name']}: {plugin['lane']['given_up']} requests were answered without it, because it did not come back in time")
 
 
 def _rows(plugin: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:

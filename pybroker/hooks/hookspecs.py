@@ -113,7 +113,7 @@ def pybroker_startup(ctx: Context) -> None:
 
 @_spec("told", "boot")
 def pybroker_ready(ctx: Context) -> None:
-    """Clients are served."""
+    """Clients are served from now on. An error is logged, and the broker goes on."""
 
 
 @_spec("told", "boot")

@@ -2,6 +2,8 @@
 
 import os
 import select
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -87,6 +89,13 @@ def test_administration_goes_on_while_a_plugin_spins(spinning: tuple[Broker, Pat
         client.create_topic("made-meanwhile")
         assert client.produce("made-meanwhile", ["value"]).error == ""
     assert not (place / "ended").exists()
+
+
+def test_requests_that_went_on_without_the_plugin_are_told(spinning: tuple[Broker, Path]) -> None:
+    broker, _place = spinning
+    words = [str(Path(sys.executable).with_name("pybroker")), "plugins", "list", "--data-dir", str(broker.data_dir)]
+    listed = subprocess.run(words, capture_output=True, text=True, timeout=60)
+    assert "spins: 1 requests were answered without it" in listed.stdout, listed.stderr
 
 
 def test_a_broker_stops_cleanly_while_a_plugin_spins(spinning: tuple[Broker, Path]) -> None:

@@ -1,5 +1,6 @@
 """Rules for the docs: the reference names all there is, and what a page names is there."""
 
+import ast
 import os
 import re
 import subprocess
@@ -13,6 +14,7 @@ from tests.tidy.checks_protocol import DEFINITIONS, constants, keyed
 
 PAGE_OF_LOCKS: Final = "docs/design/threads.rst"
 PLACES: Final = re.compile(r"`{1,2}((?:[\w-]+/)+[\w.-]+\.(?:c|h|py|pyx|pxd|pyi|rst|md|inc))`{1,2}")
+HOOK_CHARS_MIN: Final = 20
 BASES: Final = ("", "csrc", "pybroker", "docs", "tests")
 
 
@@ -44,17 +46,25 @@ def check_reference_pages(root: Path) -> list[str]:
     for error in constants(root / DEFINITIONS / "errors.py")["ERRORS"]:
         if f"``{error[1]}``" not in made.get("errors", ""):
             wrong.append(f"docs/reference: no row for error {error[1]}")
+    source = root / "pybroker" / "hooks" / "hookspecs.py"
+    for node in ast.parse(source.read_text() if source.exists() else "").body:
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("pybroker_"):
+            if f"def {node.name}({ast.unparse(node.args)})" not in made.get("hooks", ""):
+                wrong.append(f"docs/reference: no entry for {node.name} with its arguments")
+            if len(ast.get_docstring(node) or "") < HOOK_CHARS_MIN:
+                wrong.append(f"{source.relative_to(root)}:{node.lineno}: {node.name} does not say when it is asked")
     wrong += [f"docs/reference: no row for the bound {name}" for _, name in limits(root) if f"``{name}``" not in made.get("limits", "")]
     return wrong
 
 
 def check_places_named(root: Path) -> list[str]:
-    """A file that a page names is there."""
+    """A file that a page names is there, or is one that the page has its reader write."""
     wrong = []
     for page in pages(root):
+        written = set(re.findall(r"^\s+:caption: (\S+)$", page.read_text(), re.MULTILINE))
         for number, line in enumerate(page.read_text().splitlines(), 1):
             for place in PLACES.findall(line):
-                if "kNN" not in place and "build/" not in place and not any((root / base / place).exists() for base in BASES):
+                if place not in written and "kNN" not in place and "build/" not in place and not any((root / base / place).exists() for base in BASES):
                     wrong.append(f"{page.relative_to(root)}:{number}: there is no {place}")
     return wrong
 

@@ -134,8 +134,9 @@ def check_banned(root: Path) -> list[str]:
             return "shell=True"
         return ""
 
-    wrong = _each_call(root, "pybroker", rule) + _each_call(root, "tests", rule)
-    for folder in ("pybroker", "tests"):
+    wrong = []
+    for folder in ("pybroker", "plugins", "tests"):
+        wrong += _each_call(root, folder, rule)
         for place, path in modules(root, folder):
             wrong += [f"{folder}/{place}:{line}: {name} is not used here" for line, name in imported(place, tree_of(path)) if name.split(".")[0] in BANNED_MODULES]
     return wrong
@@ -174,7 +175,7 @@ def check_sleeps(root: Path) -> list[str]:
         nothing = bool(node.args) and isinstance(node.args[0], ast.Constant) and node.args[0].value == 0
         return f"{name}(): await what is to happen, with a time-out" if name.rpartition(".")[2] == "sleep" and not (name == "asyncio.sleep" and nothing) else ""
 
-    wrong = _each_call(root, "tests", rule)
+    wrong = _each_call(root, "tests", rule) + [line for line in _each_call(root, "plugins", rule) if "/tests/" in line]
     for path in sorted((root / "tests").rglob("*.[ch]")):
         if "node_modules" not in path.parts:
             for number, line in enumerate(path.read_text().splitlines(), 1):

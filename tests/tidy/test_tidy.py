@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tidy import checks_c, checks_configs, checks_core, checks_docs, checks_protocol, checks_python, checks_text
+from tests.tidy import checks_c, checks_configs, checks_core, checks_docs, checks_plugins, checks_protocol, checks_python, checks_text
 
 ROOT = Path(__file__).resolve().parents[2]
 LIBRARY = ROOT / "build" / "release" / "libpb.a"
@@ -28,6 +28,8 @@ CHECKS: list[Check] = [
     checks_python.check_clocks,
     checks_python.check_logging,
     checks_python.check_sleeps,
+    checks_plugins.check_plugin_folders,
+    checks_plugins.check_plugin_imports,
     checks_protocol.check_served,
     checks_configs.check_config_rows,
     checks_configs.check_acted,
@@ -128,6 +130,21 @@ def reference(**pages: str) -> ServedFiles:
     return {**REFERENCE, "docs/reference_pages.py": f"def write(folder):\n    for name, text in {rows!r}.items():\n        (folder / (name + '.rst')).write_text(text)\n"}
 
 
+PROJECT = '[project]\nname = "{}"\ndependencies = ["pybroker"]\n[project.entry-points."pybroker.plugins"]\nacme = "pybroker_policy_acme"\n'
+PACKAGE: ServedFiles = {
+    "plugins/pybroker-policy-acme/pyproject.toml": PROJECT.format("pybroker-policy-acme"),
+    "plugins/pybroker-policy-acme/README.md": "# acme\n\n## Quick start\n\n## Config\n",
+    "plugins/pybroker-policy-acme/src/pybroker_policy_acme/__init__.py": "from pybroker.hooks import hookimpl\nimport json\n",
+    "plugins/pybroker-policy-acme/src/pybroker_policy_acme/py.typed": "",
+    "plugins/pybroker-policy-acme/tests/test_it.py": "from pybroker.testing.hooks import Harness\n",
+}
+
+
+def package(place: str, text: str) -> ServedFiles:
+    """PACKAGE with one file otherwise."""
+    return {**PACKAGE, f"plugins/pybroker-policy-acme/{place}": text}
+
+
 PLANTED: list[tuple[Check, dict[str, str], str]] = [
     (checks_c.check_layers, {"csrc/log/deps": "base record io"}, ""),
     (checks_c.check_layers, {"csrc/log/deps": "base net"}, "net does not stand below"),
@@ -187,6 +204,17 @@ PLANTED: list[tuple[Check, dict[str, str], str]] = [
     (checks_python.check_sleeps, {"tests/x.py": "import time\ntime.sleep(0.1)\n"}, "time.sleep()"),
     (checks_python.check_sleeps, {"tests/x.py": "async def f():\n    await asyncio.sleep(0.1)\n"}, "asyncio.sleep()"),
     (checks_python.check_sleeps, {"tests/csrc/x.c": "void f(void) { usleep(3); }\n"}, "x.c:1: usleep()"),
+    (checks_plugins.check_plugin_folders, PACKAGE, ""),
+    (checks_plugins.check_plugin_folders, {**PACKAGE, "plugins/acme/README.md": ""}, "acme: a package is named"),
+    (checks_plugins.check_plugin_folders, {"plugins/pybroker-policy-x/README.md": ""}, "no pyproject.toml"),
+    (checks_plugins.check_plugin_folders, package("pyproject.toml", PROJECT.format("acme")), "is named acme"),
+    (checks_plugins.check_plugin_folders, package("pyproject.toml", PROJECT.format("pybroker-policy-acme").replace('"pybroker"]', '"pybroker-x"]')), "does not depend"),
+    (checks_plugins.check_plugin_folders, package("pyproject.toml", PROJECT.format("pybroker-policy-acme").replace(".plugins", ".x")), "has no entry point"),
+    (checks_plugins.check_plugin_folders, package("README.md", "# acme\n## Config\n"), "no heading on quick start"),
+    (checks_plugins.check_plugin_imports, PACKAGE, ""),
+    (checks_plugins.check_plugin_imports, package("src/pybroker_policy_acme/x.py", "import os\nfrom pybroker.broker import app\n"), "x.py:2: a plugin may not import pybroker.broker"),
+    (checks_plugins.check_plugin_imports, package("src/pybroker_policy_acme/x.py", "from pybroker.testing import Broker\n"), "may not import pybroker.testing"),
+    (checks_plugins.check_plugin_imports, package("tests/test_x.py", "from tests.support.broker import Broker\n"), "may not import tests.support"),
     (checks_protocol.check_served, SERVED, ""),
     (checks_protocol.check_served, without("tests/apis/test_k03_metadata.py"), "key 3: no tests/apis/test_k03_metadata.py"),
     (checks_protocol.check_served, without("csrc/api/k01_fetch.c"), "key 1: no handler in csrc/api"),
