@@ -360,11 +360,3 @@ def test_a_broker_without_plugins_imports_nothing_for_all_this() -> None:
     )
     told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert told.stdout.strip() == "[]"
-
-
-def test_own_names_stay_apart() -> None:
-    from pybroker.observe.metrics import OwnRow, own_families
-
-    rows = [OwnRow("a", "counter", "n_total", (), 1.0), OwnRow("a", "gauge", "n", (), 2.0), OwnRow("a", "counter", "n", (("l", "x"),), 3.0), OwnRow("a", "gauge", "m", (("l!", "x"), ("l ", "y")), 1.0)]
-    made = [(sample.name, sample.labels, sample.value) for family in own_families(rows) for sample in family.samples]
-    assert made == [("pybroker_plugin_a_n_total", {}, 1.0)]
