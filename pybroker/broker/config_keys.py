@@ -238,11 +238,14 @@ pybroker.group.lag.entries.max|i|100000|0..|l|c|+|Most partitions of groups whos
 pybroker.group.members.max|i|10000|1..|m|c|+|Most members of one group, whatever its protocol and group.max.size say.
 pybroker.group.metadata.bytes.max|l|8388608|1024..|m|c|+|Bytes that all members of a classic group may say to their assignors together.
 pybroker.groups.max|i|100000|1..|m|c|+|Most groups of this broker; one more is told that its coordinator is not available.
+pybroker.http.allow.remote|b|false||h|r|+|Let pybroker.http.listener bind addresses other than loopback, although it asks for no login.
+pybroker.http.listener|s|~||m|r|+|Address, host:port, of the HTTP listener for /metrics, /healthz and /readyz. Unset: there is none.
 pybroker.log.dir.move.max.bytes.per.second|l|67108864|1..|m|c|+|Most bytes per second copied by moves between log directories (AlterReplicaLogDirs).
 pybroker.log.format|s|kv|{kv,json}|l|r|+|Form of the log lines on standard error: key=value or JSON.
 pybroker.log.level|s|info|{debug,info,warning,error}|l|c|+|Least important log lines that are written.
 pybroker.max.open.segments|i|2000|16..|m|r|+|Files of logs held open at a time.
 pybroker.max.partitions|i|200000|1..|m|c|+|Most partitions on this broker.
+pybroker.metrics.partitions.max|i|10000|0..|l|c|+|Most partitions that have series of their own in /metrics, topics in order of their names; the rest is counted.
 pybroker.plugins|L|||h|r|+|Plugins to load, by entry-point name; the one named last is asked first. Others that are installed are not touched.
 pybroker.repartition|b|false||m|c|+|Let the partitioner of a plugin choose the partition of every record when it is produced. Producers with idempotence are refused then.
 pybroker.retention.first.check.ms|l|30000|0..|l|r|+|Time from the start to the first search for old segments; log.retention.check.interval.ms where that is shorter.

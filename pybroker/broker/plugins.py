@@ -18,6 +18,7 @@ from pybroker.hooks.asking import Answer, Hooks, NoPlugins
 if TYPE_CHECKING:
     from pybroker.broker.auditor import Auditor
     from pybroker.broker.endpoints import Endpoints
+    from pybroker.broker.tasks import Tasks
     from pybroker.hooks.calls import Plugin
     from pybroker.hooks.manager import PluginManager
     from pybroker.hooks.types import ConfigKey, ConfigValue
@@ -94,19 +95,22 @@ class Metrics:
         self.dropped = 0
 
     def count(self, name: str, amount: float = 1, **labels: str) -> None:
+        if not amount >= 0:
+            raise ValueError(f"a counter does not go back: {name} by {amount}")
         self._put("counter", name, amount, labels, add=True)
 
     def set(self, name: str, value: float, **labels: str) -> None:
         self._put("gauge", name, value, labels, add=False)
 
     def _put(self, kind: str, name: str, value: float, labels: Mapping[str, str], *, add: bool) -> None:
-        key = (name, tuple(sorted((label, str(text)[:200]) for label, text in labels.items())))
+        number = float(value)
+        key = (str(name)[:200], tuple(sorted((label, str(text)[:200]) for label, text in labels.items())))
         with self._lock:
             if key not in self._series and len(self._series) >= SERIES_MAX:
                 self.dropped += 1
                 return
             before = self._series[key][1] if add and key in self._series else 0.0
-            self._series[key] = (kind, before + value)
+            self._series[key] = (kind, before + number)
 
     def series(self) -> list[tuple[str, str, tuple[tuple[str, str], ...], float]]:
         """(kind, name, labels, value) of each."""
@@ -208,6 +212,14 @@ class Plugins:
         from pybroker.broker.endpoints import Endpoints
 
         return Endpoints(self.hooks)
+
+    def tasks(self) -> "Tasks | None":
+        """Background tasks of plugins; None: there are none."""
+        if self.manager is None or not self.manager.has("pybroker_background_tasks"):
+            return None
+        from pybroker.broker.tasks import Tasks
+
+        return Tasks(self.manager)
 
     def start(self) -> None:
         """Config and start-up of each, before clients are served. Raises ConfigError: a plugin that fails here stops the start."""

@@ -30,7 +30,7 @@ from pybroker.broker.own_log import OwnLog
 from pybroker.broker.places import Unfinished, finish_moves
 from pybroker.broker.planned_core import PlannedCore
 from pybroker.broker.plugins import Plugins
-from pybroker.hooks.asking import Answer, Hooks
+from pybroker.hooks.asking import Hooks
 from pybroker.metadata.answers import MetadataAnswers
 from pybroker.metadata.config_changes import DELETE, SET, ConfigChange
 from pybroker.metadata.controller import Controller, NewTopic, TopicOutcome
@@ -43,6 +43,8 @@ from pybroker.protocol import errors
 
 if TYPE_CHECKING:
     from pybroker._core.core import Core, CoreError
+    from pybroker.broker.sampler import Sampler
+    from pybroker.broker.watching import Watching
     from pybroker.coordinator.groups import Groups
     from pybroker.hooks.manager import PluginManager
 
@@ -91,9 +93,11 @@ class Server:
         self._timer: asyncio.TimerHandle | None = None
         self._groups: Groups | None = None
         self._ticking: asyncio.Task[None] | None = None
-        self._telling: asyncio.Task[list[Answer]] | None = None
+        self._telling: asyncio.Task[None] | None = None
         self.started_s = time.monotonic()
-        self._auditor = self.plugins.auditor()
+        self.auditor = self.plugins.auditor()
+        self._tasks = self.plugins.tasks()
+        self._watching: Watching | None = None
         self._endpoints = self.plugins.endpoints()
 
     # ---- start
@@ -151,6 +155,7 @@ class Server:
         self._recover(clean)
         for listener in self.config.listeners:
             self._listen(listener)
+        self._watching = self._watched(undo)
         self._answers = MetadataAnswers(node_id=self.node_id, cluster_id=self.cluster_id, rack=self.rack)
         self._core.start()
         self._own_log = OwnLog(self._core, self._core_error, self._flusher)
@@ -163,10 +168,12 @@ class Server:
         self._mover = Mover(self._core, self._core_error, self.config, self.controller.partition_moved)
         self._resuming = asyncio.get_running_loop().create_task(self._resume_moves(unfinished))
         self._schedule_checkpoint()
-        if self.plugins.hooks.has("pybroker_ready"):
-            self._telling = asyncio.get_running_loop().create_task(self.plugins.hooks.tell("pybroker_ready"))
+        if self.plugins.hooks.has("pybroker_ready") or self._tasks is not None:
+            self._telling = asyncio.get_running_loop().create_task(self._tell_ready())
         self._inspection = Inspection(paths[0], self._inspect)
         self._inspection.open()
+        if self._watching is not None:
+            self._watching.start()
         if OFFSETS_TOPIC in self.controller.image.by_name:
             asyncio.get_running_loop().call_soon(lambda: self.groups)   # read on, once clients are served
 
@@ -182,6 +189,33 @@ class Server:
             self.planned.start()
         except (ValueError, self._core_error) as error:
             raise StartError(str(error)) from error
+
+    async def _tell_ready(self) -> None:
+        await self.plugins.hooks.tell("pybroker_ready")
+        if self._tasks is not None:
+            await self._tasks.start()
+
+    def _watched(self, undo: list[Callable[[], object]]) -> "Watching | None":
+        """The HTTP listener, bound; what it needs is imported only where there is one."""
+        address = self.config.text("pybroker.http.listener")
+        if not address:
+            return None
+        from pybroker.broker import watching
+        from pybroker.broker.control_thread import ControlThread
+
+        bound = watching.bind(self.config, address)
+        undo.append(bound.close)
+        control = ControlThread(asyncio.get_running_loop())
+        checks = watching.BrokerChecks(self._core, control, self.config, self.bound[0])
+        manager = self.plugins.manager
+        others = watching.PluginChecks(manager) if manager is not None and manager.has(watching.HOOK) else None
+
+        def make_sampler() -> "Sampler":
+            from pybroker.broker.sampler import Sampler
+
+            return Sampler(self, self._core, self._core_error, control)
+
+        return watching.Watching(bound, make_sampler, checks, others)
 
     def _on_control(self, call: Callable[[], None]) -> None:
         """Run on the control thread soon. Any thread."""
@@ -283,8 +317,12 @@ class Server:
         await self._dispatcher.stop(STOP_WAIT_S)
         if self._groups is not None:
             self._groups.stop()
-        if self._auditor is not None:
-            await self._auditor.stop()
+        if self._watching is not None:
+            await loop.run_in_executor(None, self._watching.stop)
+        if self._tasks is not None:
+            await self._tasks.stop()
+        if self.auditor is not None:
+            await self.auditor.stop()
         await self.plugins.stop("stop")
         await loop.run_in_executor(None, self.planned.stop)
         await loop.run_in_executor(None, self._cleaner.stop)
@@ -374,16 +412,21 @@ class Server:
         return self.plugins.hooks
 
     @property
+    def known_groups(self) -> "Groups | None":
+        """Groups, if anybody has asked for one yet."""
+        return self._groups
+
+    @property
     def is_audited(self) -> bool:
-        return self._auditor is not None
+        return self.auditor is not None
 
     def audit(self, kind: Kind, caller: Caller, operation: str, resource: str, *, allowed: bool, detail: str = "", principal: str | None = None) -> None:
-        if self._auditor is not None:
+        if self.auditor is not None:
             from pybroker.broker.auditor import event_of
 
             listener = self._names.get(caller.listener, "")
             who = str(principal_of(caller)) if principal is None else principal
-            self._auditor.note(event_of(kind, wall_ms(), who, caller.peer_host, listener, operation, resource, allowed=allowed, detail=detail))
+            self.auditor.note(event_of(kind, wall_ms(), who, caller.peer_host, listener, operation, resource, allowed=allowed, detail=detail))
 
     def now_ms(self) -> int:
         return time.monotonic_ns() // 1_000_000

@@ -325,6 +325,10 @@ class Groups:
         """How far every group that has been read is behind. Asks the core once per partition that is read: about a microsecond each."""
         return picture(self.each_offset(), self._end_offset, self._config.integer("pybroker.group.lag.entries.max"))
 
+    def committed(self) -> list[tuple[str, Mapping[str, Mapping[int, Offset]]]]:
+        """Each group with what it has committed, by topic and partition: what is kept, not a copy. For those who look at it piece by piece on the control thread."""
+        return [(group_id, topics) for state in (self._runtime.loaded() if self._runtime else ()) for group_id, topics in state.offsets.groups.items()]
+
     def _end_offset(self, topic: str, partition: int) -> int | None:
         found = self._controller.image.by_name.get(topic)
         if found is None or not 0 <= partition < len(found.partitions):

@@ -130,7 +130,7 @@ def pybroker_native_hooks(ctx: Context) -> dict[str, Native]:
 
 @_spec("all", "bg")
 def pybroker_background_tasks(ctx: Context) -> list[Periodic]:
-    """Tasks to call again and again once clients are served. An error of a task is logged, and the task goes on."""
+    """Tasks to call again and again once clients are served, 64 at most, on threads of their own. An error of a task is logged and counted, and the task goes on."""
     raise NotImplementedError
 
 
@@ -139,8 +139,8 @@ def pybroker_background_tasks(ctx: Context) -> list[Periodic]:
 
 @_spec("first", "cached")
 def pybroker_advertised_endpoint(connection: Connection, ctx: Context) -> tuple[str, int] | None:
-    """Host and port that this client shall connect to (Metadata, FindCoordinator, DescribeCluster). Kept per listener, local address and peer address for 60 s. Default: as
-    configured, else the address by which the client came in. Error: the default."""
+    """Host and port that this client shall connect to (Metadata, FindCoordinator, DescribeCluster). Kept per listener, local address, peer host and principal for 60 s, 10,000
+    answers at most. Default: as configured, else the address by which the client came in. Error: the default, and asked again after 5 s."""
 
 
 @_spec("all", "boot")
@@ -232,22 +232,25 @@ def pybroker_compaction(topic: str, config: Mapping[str, str], ctx: Context) -> 
 
 @_spec("all", "control")
 def pybroker_topic_policy(request: TopicRequest, principal: Principal, ctx: Context) -> PolicyViolation | None:
-    """Whether a topic may be made, changed or deleted by this principal; automatic creation asks too. All must agree. Error, time-out: POLICY_VIOLATION."""
+    """Whether a topic may be made, changed or deleted by this principal; automatic creation asks too, and requests that only validate. Asked about what could be made otherwise,
+    with the counts it would have. All must agree. Error, rubbish, time-out: POLICY_VIOLATION."""
 
 
 @_spec("all", "control")
 def pybroker_config_policy(request: ConfigChangeRequest, principal: Principal, ctx: Context) -> PolicyViolation | None:
-    """Whether a config may change so. All must agree. Error, time-out: POLICY_VIOLATION."""
+    """Whether a config may change so; secrets read ``[hidden]``. Asked again when the values changed while it was asked. All must agree. Error, rubbish, time-out: POLICY_VIOLATION."""
 
 
 @_spec("pipe", "control", "configs")
 def pybroker_topic_defaults(name: str, configs: Mapping[str, str], principal: Principal, ctx: Context) -> Mapping[str, str] | None:
-    """Configs of a topic that is about to be made, by request or automatically: those given, to be added to. What was given in the request wins. Error, time-out: as they were."""
+    """Configs of a topic that is about to be made, by request or automatically: those given, to be added to. What was given in the request wins; what is added is
+    checked like it, and kept as the topic's own. Error, rubbish, time-out: as they were."""
 
 
 @_spec("told", "bg")
 def pybroker_audit(events: list[AuditEvent], ctx: Context) -> None:
-    """What was done, in order, a few hundred at most at a time and within a second. At most 10,000 wait; beyond that they are counted, and an event ``lost`` says how many."""
+    """What was done, in order, a few hundred at most at a time and within a second. At most 10,000 wait for each plugin; beyond that they are
+    counted, and an event ``lost`` says how many. Error, time-out: the events of that call are lost to this plugin, and counted so."""
 
 
 # ---- watching
@@ -255,12 +258,12 @@ def pybroker_audit(events: list[AuditEvent], ctx: Context) -> None:
 
 @_spec("told", "bg")
 def pybroker_metrics(registry: MetricsRegistry, ctx: Context) -> None:
-    """Set gauges that are costly to keep; asked whenever metrics are read."""
+    """Set gauges that are costly to keep; asked whenever metrics are read, which waits a second at most. Error, time-out: what was set before is told."""
 
 
 @_spec("all", "boot")
 def pybroker_health_checks(ctx: Context) -> list[Check]:
-    """Checks of health besides the broker's. Error, time-out: unhealthy."""
+    """Checks of health besides the broker's, 64 at most; each gets two seconds. Error, rubbish, time-out: unhealthy; of the hook itself too, until it answers."""
     raise NotImplementedError
 
 

@@ -111,11 +111,11 @@ class PluginManager:
         return keys
 
     def facts(self, now_s: float) -> list[HookFacts]:
-        """Counts of every hook of every plugin."""
+        """Counts of every hook of every plugin, and of its tasks and checks (``hook/name``)."""
         return [
-            HookFacts(impl.plugin.name, hook, impl.state.calls, impl.state.errors, impl.state.timeouts, impl.state.seconds, impl.state.is_off_at(now_s))
-            for hook, found in sorted(self._impls.items())
-            for impl in found
+            HookFacts(plugin.name, hook, state.calls, state.errors, state.timeouts, state.seconds, state.is_off_at(now_s))
+            for plugin in self.plugins
+            for hook, state in sorted(plugin.states.copy().items())
         ]
 
     def close(self) -> None:

@@ -56,6 +56,11 @@ class Workers:
             threading.Thread(target=self._run, name=f"pb-plugin-{self._name}", daemon=True).start()
         return future
 
+    @property
+    def thread_count(self) -> int:
+        """Threads that run now."""
+        return self._threads
+
     def close(self) -> None:
         """No further calls; threads that are not stuck end."""
         with self._lock:

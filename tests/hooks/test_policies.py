@@ -11,7 +11,7 @@ from pybroker.protocol.messages import k20_delete_topics as k20
 from pybroker.protocol.messages import k33_alter_configs as k33
 from pybroker.protocol.messages import k37_create_partitions as k37
 from tests.support.broker import Broker, ours_only
-from tests.support.kafka import BROKER_RESOURCE, DELETE, SET, Client
+from tests.support.kafka import BROKER_RESOURCE, DELETE, SET, Client, new_name
 from tests.support.plugins import FakePlugin, environment_of
 
 pytestmark = ours_only("plugins")
@@ -92,7 +92,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Broker, Pa
 @pytest.fixture
 def client(world: tuple[Broker, Path]) -> Iterator[Client]:
     made = Client(world[0])
-    made.create_topic(name=f"calm-{made.__hash__()}")       # a call that goes well: what failed before does not count in a row
+    made.create_topic(name=new_name("calm"))       # a call that goes well: what failed before does not count in a row
     yield made
     made.close()
 
@@ -273,4 +273,28 @@ def test_one_that_is_installed_and_not_enabled_is_never_imported(tmp_path: Path)
     with Broker(tmp_path / "data", environment=environment_of(fake)) as broker:
         client = Client(broker)
         assert create(client, "no-plugins").error_code == NONE
+        client.close()
+
+
+def test_a_policy_that_asks_its_own_broker_for_more_ends(tmp_path: Path) -> None:
+    """Each topic it judges it wants to make another: the chain ends where the plugin's threads do, and the broker serves."""
+    source = """
+    import os, re
+    from pybroker.testing.client import Client
+
+    @hookimpl
+    def pybroker_topic_policy(request, ctx):
+        if request.name.startswith("again"):
+            with open(os.path.join(os.path.dirname(os.path.dirname(ctx.data_dir)), "address")) as file:
+                host, port = file.read().split()
+            with Client((host, int(port))) as client:
+                client.create_topic(request.name + "x")
+    """
+    with Broker(tmp_path / "data", {"pybroker.plugins": "loop"}, environment=environment_of(FakePlugin(tmp_path, "loop", source, "control_deadline_ms=500"))) as broker:
+        (tmp_path / "data" / "address").write_text(f"{broker.host} {broker.port}")
+        client = Client(broker)
+        assert create(client, "again").error_code == POLICY_VIOLATION
+        assert create(client, "calm").error_code == NONE
+        made = client.metadata(None).topics
+        assert [topic.name for topic in made if topic.name.startswith("again")] == []
         client.close()

@@ -24,7 +24,7 @@ LAYERS: Final[dict[str, frozenset[str]]] = {
 }
 """What each package of pybroker may import, besides itself and pybroker's own __init__."""
 
-RUNTIME: Final = frozenset({"pluggy", "pybroker", "re2"})
+RUNTIME: Final = frozenset({"pluggy", "prometheus_client", "pybroker", "re2"})
 """What the broker imports from outside the standard library."""
 TOOLS: Final[dict[str, frozenset[str]]] = {"cli": frozenset({"click", "rich"}), "testing": frozenset({"pytest"})}
 """What packages that the broker never imports may import besides."""

@@ -10,7 +10,7 @@ import pytest
 from pybroker.broker.broker_config import BrokerConfig
 from pybroker.broker.config import gather
 from pybroker.metadata.config_changes import APPEND, DELETE, SET, SUBTRACT, ConfigChange
-from pybroker.metadata.controller import PRODUCER_ID_BLOCK, Controller, Growth, NewTopic, new_topic_id
+from pybroker.metadata.controller import JUDGE_ROUNDS_MAX, PRODUCER_ID_BLOCK, Controller, Growth, NewTopic, new_topic_id
 from pybroker.metadata.records import RESOURCE_BROKER, RESOURCE_CLIENT_METRICS, RESOURCE_GROUP, RESOURCE_TOPIC, ZERO_ID
 from pybroker.metadata.store import SqliteStore, StoreError
 from pybroker.metadata.topic_rules import PARTITIONS_PER_REQUEST_MAX
@@ -442,3 +442,55 @@ def test_topic_ids_are_random_uuids_that_are_no_options() -> None:
     ids = {new_topic_id() for _ in range(500)}
     assert len(ids) == 500
     assert all(one[6] >> 4 == 4 and one[8] >> 6 == 2 and one[0] >> 2 != 62 for one in ids)
+
+
+# ---- changes that somebody judges
+
+
+def test_a_change_is_judged_again_when_the_values_moved_meanwhile(world: World) -> None:
+    world.create(NewTopic("a", 1, 1, (), {"retention.ms": "5"}))
+    seen: list[tuple[dict[str, str], dict[str, str]]] = []
+
+    async def judge(before: Any, after: Any) -> None:
+        seen.append((dict(before), dict(after)))
+        if len(seen) == 1:                                  # the lock is free: another change goes through
+            await world.controller.alter_configs(RESOURCE_TOPIC, "a", [ConfigChange("retention.ms", SET, "6")], replace_all=False)
+
+    change = [ConfigChange("max.message.bytes", SET, "999")]
+    asyncio.run(world.controller.alter_configs(RESOURCE_TOPIC, "a", change, replace_all=False, judge=judge))
+    assert seen == [
+        ({"retention.ms": "5"}, {"retention.ms": "5", "max.message.bytes": "999"}),
+        ({"retention.ms": "6"}, {"retention.ms": "6", "max.message.bytes": "999"}),
+    ]
+    assert world.controller.image.config(RESOURCE_TOPIC, "a") == {"retention.ms": "6", "max.message.bytes": "999"}
+
+
+def test_values_that_never_hold_still_end_with_a_time_out(world: World) -> None:
+    world.create(NewTopic("a"))
+    rounds = []
+
+    async def judge(before: Any, after: Any) -> None:
+        rounds.append(1)
+        await world.controller.alter_configs(RESOURCE_TOPIC, "a", [ConfigChange("retention.ms", SET, str(len(rounds)))], replace_all=False)
+
+    with pytest.raises(errors.RequestTimedOut):
+        asyncio.run(world.controller.alter_configs(RESOURCE_TOPIC, "a", [ConfigChange("max.message.bytes", SET, "999")], replace_all=False, judge=judge))
+    assert len(rounds) == JUDGE_ROUNDS_MAX
+    assert "max.message.bytes" not in world.controller.image.config(RESOURCE_TOPIC, "a")
+
+
+def test_a_refused_change_changes_nothing_and_a_topic_that_goes_meanwhile_is_told(world: World) -> None:
+    (outcome,) = world.create(NewTopic("a"))
+
+    async def refuse(before: Any, after: Any) -> None:
+        raise errors.PolicyViolation("no")
+
+    async def remove(before: Any, after: Any) -> None:
+        await world.controller.delete_topics([outcome.topic.id])
+
+    change = [ConfigChange("retention.ms", SET, "7")]
+    with pytest.raises(errors.PolicyViolation):
+        asyncio.run(world.controller.alter_configs(RESOURCE_TOPIC, "a", change, replace_all=False, judge=refuse))
+    assert world.controller.image.config(RESOURCE_TOPIC, "a") == {}
+    with pytest.raises(errors.UnknownTopicOrPartition):
+        asyncio.run(world.controller.alter_configs(RESOURCE_TOPIC, "a", change, replace_all=False, judge=remove))
