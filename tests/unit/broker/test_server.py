@@ -89,8 +89,8 @@ class FakeCore:
     def take(self, limit: int = 256) -> list[Any]:
         return []
 
-    def take_news(self) -> tuple[list[Any], list[int], list[int]]:
-        return [], [], []
+    def take_news(self) -> tuple[list[Any], list[int], list[int], list[int]]:
+        return [], [], [], []
 
     def stop(self) -> None:
         self._raise("stop")
