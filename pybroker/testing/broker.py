@@ -61,7 +61,7 @@ class Broker:
         self.overrides: dict[str, str] = {**TEST_CONFIG, "log.dirs": str(self.data_dir), **enabled, **(overrides or {})}
         self.config_file = config_file
         self.environment = {**os.environ, **path, **(environment or {})}
-        self.program = program or Path(os.environ.get("PYBROKERD") or Path(sys.executable).with_name("pybrokerd"))
+        self.program = (program or Path(os.environ.get("PYBROKERD") or Path(sys.executable).with_name("pybrokerd"))).absolute()
         self.process: subprocess.Popen[bytes] | None = None
         self.ready_line = ""
         self.host, self.port = "", 0
