@@ -224,7 +224,7 @@ def place_debug_tree(extension: Path) -> None:
     script = BUILD / "run"
     script.write_text(
         "#!/bin/sh\n# The sanitized pybrokerd. Leaks are looked for by the C tests: Python keeps memory to the end on purpose.\n"
-        f'export PYTHONPATH={shlex.quote(str(BUILD / "lib"))} ASAN_OPTIONS="${{ASAN_OPTIONS:-detect_leaks=0}}" UBSAN_OPTIONS="${{UBSAN_OPTIONS:-print_stacktrace=1}}"\n'
+        f'export PYTHONPATH={shlex.quote(str(BUILD / "lib"))}"${{PYTHONPATH:+:$PYTHONPATH}}" ASAN_OPTIONS="${{ASAN_OPTIONS:-detect_leaks=0}}" UBSAN_OPTIONS="${{UBSAN_OPTIONS:-print_stacktrace=1}}"\n'
         f'exec {shlex.quote(str(program))} "$@"\n'
     )
     script.chmod(0o755)

@@ -258,6 +258,8 @@ struct pb_mail_view {
     char local_host[64], peer_host[64];
     int32_t local_port, peer_port;
 };
+/* The api_key of questions about rights: body holds operation uint8, kind of resource uint8, size uint16 and name of each, Kafka's numbers. The answer is a byte each, 1: it may. */
+enum { PB_KEY_RIGHTS = -1 };
 /* Called on a loop's thread when the mailbox was empty and no longer is; set once before the loops start. */
 void pb_broker_set_mail_notify(struct pb_broker *broker, void (*notify)(void *context), void *context);
 /* Oldest first; NULL when there is none. */
@@ -265,8 +267,27 @@ struct pb_mail *pb_broker_take_mail(struct pb_broker *broker);
 void pb_mail_view(const struct pb_mail *mail, struct pb_mail_view *out);
 /* Answer: body is copied, header and length are added. mail is gone after it, whatever is returned. */
 int pb_mail_reply(struct pb_mail *mail, const uint8_t *body, size_t size_bytes);
-void pb_mail_trust(struct pb_mail *mail);                                   /* the connection has authenticated; holds once this mail is answered */
+void pb_mail_end(struct pb_mail *mail);                                     /* the connection closes once the answer to this mail has left */
+/* Who the connection is, and that it may go on; holds once this mail is answered. subject: the control plane's number. login_until_ns: from then on it must log in again;
+ * monotonic clock, 0: never. The core tells of its end by PB_NEWS_CLOSED, as it does of every connection that began a login or was asked about. */
+void pb_mail_trust(struct pb_mail *mail, uint32_t subject, int64_t login_until_ns);
 void pb_mail_close(struct pb_mail *mail);                                   /* close the connection instead */
+
+/* ---- rights: control thread */
+struct pb_right_view {
+    const uint8_t *name;                                                    /* borrowed */
+    int32_t name_size;
+    uint32_t subject;
+    uint8_t operation, resource;                                            /* Kafka's numbers */
+    bool allowed;
+    int64_t until_ns;                                                       /* monotonic clock */
+};
+/* From now on requests of the data plane are judged. Before the loops start. PB_E_NOMEM. */
+int pb_broker_judge(struct pb_broker *broker);
+/* A decision, to be kept. PB_E_INVALID_ARGUMENT: nothing is judged here. */
+int pb_broker_put_right(struct pb_broker *broker, const struct pb_right_view *view);
+/* Decisions about a subject, 0: all, are asked for anew. */
+void pb_broker_forget_rights(struct pb_broker *broker, uint32_t subject);
 
 /* ---- members of groups whose heartbeats the loops answer: control thread. See api/members.h */
 struct pb_member_view {
@@ -289,8 +310,8 @@ int pb_own_batch_add(struct pb_own_batch *batch, const uint8_t *key, int32_t key
 int pb_own_batch_append(struct pb_own_batch *batch, const uint8_t topic_id[16], int32_t partition, uint64_t ticket, int64_t *base_offset_out);
 
 /* APPENDED: id is the ticket, error 0 or why it never will be durable. GONE: the peer of connection `id` left while a request of its own waits for an answer.
- * UNUSED: no batch goes by the hook chain `id` any more. */
-enum pb_news_kind { PB_NEWS_APPENDED, PB_NEWS_GONE, PB_NEWS_UNUSED };
+ * UNUSED: no batch goes by the hook chain `id` any more. CLOSED: connection `id`, which began a login or was asked about, is no more; no mail of it follows. */
+enum pb_news_kind { PB_NEWS_APPENDED, PB_NEWS_GONE, PB_NEWS_UNUSED, PB_NEWS_CLOSED };
 struct pb_news { enum pb_news_kind kind; int error; uint64_t id; };
 /* 1: *out is filled, 0: there is none. Rings as mail does. */
 int pb_broker_take_news(struct pb_broker *broker, struct pb_news *out);
@@ -352,6 +373,7 @@ struct pb_lane_view {
     const char *topic;                                                      /* lent until the job is let go of, as all that follows */
     const uint8_t *client_id, *bytes;                                       /* client_id NULL: null */
     int32_t topic_size, client_id_size, partition, partition_count, size_bytes, item_at;
+    uint32_t subject;                                                       /* as pb_mail_trust had it; 0: nobody has said */
 };
 bool pb_lane_take(struct pb_lane *lane, struct pb_lane_view *view);         /* a job; false: none waits. view has no item yet */
 bool pb_lane_next(struct pb_lane *lane, struct pb_lane_view *view);         /* its next item that this lane is asked about */

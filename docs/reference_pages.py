@@ -226,11 +226,43 @@ def tools_page() -> list[str]:
     return lines
 
 
+def testing_page() -> list[str]:
+    """What ``pybroker.testing`` has for authors of plugins: each name with its arguments and its text."""
+    from pybroker.testing import broker, client, fixtures, plugin_folder
+    from pybroker.testing import hooks as driving
+
+    lines = [*heading("pybroker.testing"), "Brokers and hooks in tests. The fixtures are there for pytest wherever pybroker is installed.", ""]
+    lines += [*heading("Fixtures", "-"), *(line for name in ("pybroker_broker", "pybroker_start") for line in described(name, inspect.unwrap(getattr(fixtures, name)), ""))]
+    for place in (broker.Broker, client.Client, plugin_folder.PluginFolder, driving.Harness, driving.Clock):
+        lines += [*heading(f"{place.__module__}.{place.__name__}", "-"), *described(place.__name__, place.__init__, place.__doc__ or "")]
+        for name, value in vars(place).items():
+            if not name.startswith("_") and (inspect.isfunction(value) or isinstance(value, property)):
+                lines += described(name, value, "")
+    lines += heading("pybroker.testing.hooks: what hooks are given", "-")
+    for name in ("batch", "connection", "segments"):
+        lines += described(name, getattr(driving, name), "")
+    return lines
+
+
+def described(name: str, value: object, text: str) -> list[str]:
+    """A function, method or property: how it is called, and its text."""
+    call = f"{name}{_arguments(value)}" if callable(value) else name
+    words = " ".join([*inspect.cleandoc(text).split(), *inspect.cleandoc(getattr(value, "__doc__", None) or "").split()])
+    return [f"``{call}``", f"   {words}", ""]
+
+
+def _arguments(value: object) -> str:
+    """(a, b=1, *, c): names and defaults; the types stand in the source."""
+    signature = inspect.signature(value)  # type: ignore[arg-type]
+    kept = [parameter.replace(annotation=inspect.Parameter.empty) for parameter in signature.parameters.values() if parameter.name != "self"]
+    return re.sub(r"<\w+\.(\w+): \d+>", r"\1", str(signature.replace(parameters=kept, return_annotation=inspect.Signature.empty)))
+
+
 def write(folder: Path) -> None:
     """All pages, into a folder that git does not keep."""
     folder.mkdir(parents=True, exist_ok=True)
     pages = {f"config-{kind}": config_page(kind) for kind in KINDS}
-    pages |= {"api-keys": keys_page(), "errors": errors_page(), "core-errors": core_errors_page(), "limits": limits_page(), "pybrokerd": command_page(), "pybroker": tools_page(), "hooks": hooks_page()}
+    pages |= {"api-keys": keys_page(), "errors": errors_page(), "core-errors": core_errors_page(), "limits": limits_page(), "pybrokerd": command_page(), "pybroker": tools_page(), "testing": testing_page(), "hooks": hooks_page()}
     for name, lines in pages.items():
         text = "\n".join(lines)
         path = folder / f"{name}.rst"

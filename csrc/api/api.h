@@ -23,12 +23,14 @@ struct pb_api;
 struct pb_session_cache;
 struct pb_mailbox;
 struct pb_members;
+struct pb_authz_table;
 struct pb_api_shared {
     const struct pb_env *env;
     struct pb_partition_map *map;
     struct pb_session_cache *sessions;
     struct pb_mailbox *mailbox;
     struct pb_members *members;
+    struct pb_authz_table *rights;                                          /* NULL: everybody may do everything. Set before the loops run */
     _Atomic int64_t fetch_bytes_max, fetch_sessions_max;
     _Atomic int64_t lane_bytes;                                             /* held by jobs of lanes */
     _Atomic int32_t lane_chains;                                            /* chains that have a lane; 0: no request is looked through for them */
@@ -94,6 +96,9 @@ struct pb_api {
     int32_t result_capacity;
     struct pb_fetch_response_aborted_transaction_out *aborted;              /* same */
     int32_t aborted_capacity;
+    uint8_t *verdicts;                                                      /* of the request being judged, one a topic: 1 allowed */
+    uint8_t *questions;                                                     /* about it */
+    uint32_t verdict_capacity, question_capacity;
     int64_t wall_ms;                                                        /* of this turn */
     int64_t stat_requests, stat_requests_control, stat_batches, stat_batch_bytes, stat_appends, stat_append_errors, stat_fetches, stat_fetches_parked,
         stat_fetch_bytes, stat_fetches_waiting, stat_produces_waiting;
@@ -129,6 +134,9 @@ int pb__api_versions_refuse(struct pb_api *api, struct pb_request *request);
 int pb__mailbox_post(struct pb_api *api, struct pb_request *request);
 void pb__mailbox_cancel(struct pb_api *api, struct pb_conn *conn);                               /* the connection is destroyed */
 
+/* The layer above waits for its end: news of it will come. PB_E_NOMEM. */
+int pb__mailbox_watch(struct pb_api *api, struct pb_conn *conn);
+
 /* ---- stage.c */
 /* Room for one more batch: flushes when there is none. */
 struct pb_staged *pb__stage_add(struct pb_api *api, struct pb_partition *partition);
@@ -155,6 +163,11 @@ int pb__produce_resume(struct pb_api *api, struct pb_conn *conn, struct pb_lane_
 /* ---- fetch */
 void pb__fetch_wake(struct pb_api *api, struct pb_parked *parked, bool due);
 void pb__fetch_free_parked(struct pb_api *api, struct pb_parked *parked);
+/* The control plane has said who may do what; or the connection is gone, and the fetch with it. mail is taken. */
+struct pb_fetch;
+struct pb_mail;
+void pb__fetch_judged(struct pb_api *api, struct pb_fetch *fetch, struct pb_mail *mail);
+void pb__fetch_unheard(struct pb_api *api, struct pb_fetch *fetch);
 void pb__fetch_hang_up(struct pb_api *api, struct pb_conn *conn);           /* the peer is gone: answer now with what there is */
 void pb__fetch_cancel(struct pb_api *api, struct pb_conn *conn);            /* the connection is destroyed */
 void pb__fetch_pools_free(struct pb_api *api);

@@ -37,6 +37,7 @@ int pb__dispatch(void *context, struct pb_conn *conn, uint8_t *frame, int32_t si
     int16_t key = pb__get_i16(frame), version = pb__get_i16(frame + 2);
     const struct pb_api_row *row = pb__api_row(key);
     if (PB_UNLIKELY(conn->stranger) && !is_for_strangers(key)) return PB_E_NOT_AUTHENTICATED;
+    if (PB_UNLIKELY(conn->login_until_ns != 0) && api->net.now_ns >= conn->login_until_ns && !is_for_strangers(key)) return PB_E_LOGIN_OVER;
     if (row == NULL) return PB_E_VERSION;
     bool served = version >= row->served_min && version <= row->version_max;
     if (!served && key != KEY_API_VERSIONS) return PB_E_VERSION;
@@ -137,4 +138,6 @@ void pb__api_deinit(struct pb_api *api) {
     pb__heap_deinit(&api->deadlines);
     pb__batch_workspace_free(api->batch_workspace);
     pb__env_free(api->env, api->stage);
+    pb__env_free(api->env, api->verdicts);
+    pb__env_free(api->env, api->questions);
 }

@@ -304,6 +304,7 @@ static int stage_partition(struct pb_produce_answer *answer, const struct pb_pro
 
 static int stage_topic(struct pb_produce_answer *answer, struct pb_produce_request_topic_produce_data *topic, int acks_error) {
     struct pb_produce *produce = answer->produce;
+    if (answer->verdicts != NULL && !answer->verdicts[answer->topic_number++]) acks_error = PB_E_TOPIC_FORBIDDEN;   /* before anything else is said */
     if (produce->reply != NULL) {
         int rc = pb__answer_room(answer->api, answer->reply, &answer->writer, ROOM_TOPIC + (size_t)(topic->name.size > 0 ? topic->name.size : 0));
         if (rc < 0) return rc;
@@ -338,7 +339,7 @@ static int stage_topics(struct pb_produce_answer *answer, struct pb_produce_requ
     return rc;
 }
 
-static int serve(struct pb_api *api, struct pb_request *request, struct pb_produce_request *message, struct pb_lane_job *job) {
+static int serve(struct pb_api *api, struct pb_request *request, struct pb_produce_request *message, const uint8_t *verdicts, struct pb_lane_job *job) {
     struct pb_produce *produce = produce_new(api);
     if (produce == NULL) return PB_E_NOMEM;
     produce->conn = request->conn;
@@ -346,7 +347,7 @@ static int serve(struct pb_api *api, struct pb_request *request, struct pb_produ
     produce->version = request->header.api_version;
     produce->acks = message->acks;
     produce->timeout_ms = message->timeout_ms;
-    struct pb_produce_answer answer = { .api = api, .produce = produce, .version = produce->version, .job = job };
+    struct pb_produce_answer answer = { .api = api, .produce = produce, .version = produce->version, .verdicts = verdicts, .job = job };
     int rc = message->acks != ACKS_NONE ? pb__answer_begin(request, &produce->reply, &answer.writer) : 0;
     answer.reply = produce->reply;
     if (rc == 0) rc = stage_topics(&answer, message);
@@ -356,12 +357,28 @@ static int serve(struct pb_api *api, struct pb_request *request, struct pb_produ
     return 0;
 }
 
+static void judge_topics(struct pb_judging *judging, const struct pb_request *request, const void *message) {
+    struct pb_produce_request copy = *(const struct pb_produce_request *)message;   /* its arrays are cursors */
+    struct pb_produce_request_topic_produce_data topic;
+    uint8_t name[PB_TOPIC_NAME_BYTES_MAX];
+    while (pb__produce_request_topic_produce_data_next(&copy.topic_data, request->header.api_version, &topic) > 0) {
+        bool by_id = request->header.api_version >= 13;
+        int32_t size = by_id ? pb__partition_map_name(judging->api->shared->map, topic.topic_id.b, name) : topic.name.size;
+        pb__judge_next(judging, pb__judge(judging, PB_RIGHT_WRITE, PB_RIGHT_TOPIC, by_id ? name : topic.name.data, size));
+    }
+}
+
 int pb__produce_handle(struct pb_api *api, struct pb_request *request) {
     struct pb_produce_request message;
     int rc = pb__produce_request_read(&request->body, request->header.api_version, &message);
     if (rc < 0) return rc;
-    if (PB_UNLIKELY(atomic_load_explicit(&api->shared->lane_chains, memory_order_relaxed) > 0) && (rc = pb__produce_park(api, request, &message)) != 0) return rc < 0 ? rc : 0;
-    return serve(api, request, &message, NULL);
+    const uint8_t *verdicts = NULL;
+    if (pb__rights_on(api)) {
+        if ((rc = pb__rights_judge(api, request, judge_topics, &message)) < 0) return rc;
+        verdicts = api->verdicts;
+    }
+    if (PB_UNLIKELY(atomic_load_explicit(&api->shared->lane_chains, memory_order_relaxed) > 0) && (rc = pb__produce_park(api, request, &message, verdicts)) != 0) return rc < 0 ? rc : 0;
+    return serve(api, request, &message, verdicts, NULL);
 }
 
 int pb__produce_resume(struct pb_api *api, struct pb_conn *conn, struct pb_lane_job *job) {
@@ -371,5 +388,5 @@ int pb__produce_resume(struct pb_api *api, struct pb_conn *conn, struct pb_lane_
     request.flexible = pb__get_i16(job->frame + 2) >= pb__api_row(pb__get_i16(job->frame))->flexible_from;
     int rc = pb__request_header_read(&request.body, request.flexible, &request.header);
     if (rc == 0) rc = pb__produce_request_read(&request.body, request.header.api_version, &message);
-    return rc < 0 ? rc : serve(api, &request, &message, job);
+    return rc < 0 ? rc : serve(api, &request, &message, job->verdicts, job);
 }

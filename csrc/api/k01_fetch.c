@@ -2,12 +2,14 @@
  *
  * evaluate    read every target (partition), until the bytes are used up; enough bytes, an error or the time-out: answer; else wait
  * wait        one waiter per target; an append wakes the fetch, which is evaluated anew at the end of its loop's turn
+ * judge       each evaluation asks whether the targets may still be read: a right that is taken away ends a fetch that waits, and sessions (rights.h)
  * answer      full: every target. incremental (KIP-227): targets with records, an error, or changed offsets
  * Source      kafka:core ReplicaManager.fetchMessages, kafka:server FetchSession */
 #include <string.h>
 
 #include "api/api.h"
 #include "api/fetch_session.h"
+#include "api/rights.h"
 #include "base/assert.h"
 #include "base/err.h"
 
@@ -29,6 +31,8 @@ struct pb_fetch {
     enum pb_isolation isolation;
     bool incremental;
     bool waits;
+    bool asks;                                                              /* the control plane is asked whether it may */
+    bool broker;                                                            /* another broker fetches, or says so */
 };
 
 struct pb_fetch_result {
@@ -50,7 +54,7 @@ static struct pb_fetch *fetch_new(struct pb_api *api) {
     pb__parked_init(api, &fetch->parked, PB_PARKED_FETCH);
     pb__list_init(&fetch->own_targets);
     fetch->session = NULL;
-    fetch->waits = false;
+    fetch->waits = fetch->asks = false;
     return fetch;
 }
 
@@ -143,6 +147,12 @@ static int read_target(struct pb_api *api, const struct pb_fetch *fetch, struct 
     return rc;
 }
 
+static int forbid(struct pb_fetch_result *result) {
+    *result = (struct pb_fetch_result){ .aborted_count = -1, .diverging_epoch = -1 };
+    result->read.high_watermark = result->read.last_stable_offset = result->read.start_offset = -1;
+    return PB_E_TOPIC_FORBIDDEN;
+}
+
 struct aborted_list { struct pb_api *api; struct pb_fetch_result *result; };
 
 static void add_aborted(void *context, int64_t producer_id, int64_t first_offset) {
@@ -197,6 +207,46 @@ static bool is_worth_telling(const struct pb_fetch *fetch, const struct pb_fetch
            target->sent_high_watermark != result->read.high_watermark || target->sent_start_offset != result->read.start_offset;
 }
 
+/* ---- judge */
+
+static bool same_topic(const struct pb_fetch_target *a, const struct pb_fetch_target *b) {
+    return memcmp(a->topic_id, b->topic_id, 16) == 0 && a->name_size == b->name_size && (a->name_size <= 0 || memcmp(a->name, b->name, (size_t)a->name_size) == 0);
+}
+
+static void judge_targets(struct pb_judging *judging, struct pb_fetch *fetch) {
+    const struct pb_fetch_target *last = NULL;
+    bool broker = !fetch->broker || pb__judge(judging, PB_RIGHT_CLUSTER_ACTION, PB_RIGHT_CLUSTER, (const uint8_t *)PB_RIGHT_CLUSTER_NAME, sizeof PB_RIGHT_CLUSTER_NAME - 1);
+    bool allowed = true;
+    PB_LIST_EACH(node, targets_of(fetch)) {
+        struct pb_fetch_target *target = PB_LIST_ITEM(node, struct pb_fetch_target, node);
+        (void)resolve(judging->api, fetch, target);                         /* told when it is read */
+        const struct pb_topic *topic = target->partition != NULL ? target->partition->topic : NULL;
+        if (fetch->broker) {
+            allowed = broker;
+        } else if (last == NULL || !same_topic(last, target)) {
+            allowed = topic != NULL ? pb__judge(judging, PB_RIGHT_READ, PB_RIGHT_TOPIC, (const uint8_t *)topic->name, (int32_t)topic->name_size)
+                                    : pb__judge(judging, PB_RIGHT_READ, PB_RIGHT_TOPIC, target->name, target->name_size);
+        }
+        pb__judge_next(judging, allowed);
+        last = target;
+    }
+}
+
+/* 0: api->verdicts has one for each target; 1: the control plane is asked, and the fetch goes on with its answer. */
+static int judge(struct pb_api *api, struct pb_fetch *fetch, const struct pb_mail *told) {
+    struct pb_judging judging = { .api = api, .conn = fetch->conn, .told = told };
+    judge_targets(&judging, fetch);
+    if (judging.rc < 0 || !judging.missing || told != NULL) return judging.rc;
+    stop_waiting(api, fetch);
+    judging = (struct pb_judging){ .api = api, .conn = fetch->conn, .asks = true };
+    judge_targets(&judging, fetch);
+    int rc = pb__rights_ask(&judging, fetch);
+    fetch->asks = rc == 0;
+    return rc < 0 ? rc : 1;
+}
+
+/* ---- read */
+
 /* Read all targets. Returns the bytes found; *urgent_out: something in it must not wait. */
 static int64_t read_all(struct pb_api *api, struct pb_fetch *fetch, bool *urgent_out) {
     int64_t total = 0, bytes_left = fetch->max_bytes;
@@ -206,7 +256,8 @@ static int64_t read_all(struct pb_api *api, struct pb_fetch *fetch, bool *urgent
         struct pb_fetch_target *target = PB_LIST_ITEM(node, struct pb_fetch_target, node);
         struct pb_fetch_result *result = &api->results[i++];
         result->error = 0;
-        int rc = read_target(api, fetch, target, result, bytes_left, total == 0);
+        bool forbidden = pb__rights_on(api) && !api->verdicts[i - 1];
+        int rc = forbidden ? forbid(result) : read_target(api, fetch, target, result, bytes_left, total == 0);
         result->error = rc;
         if (rc == 0 && fetch->isolation == PB_READ_COMMITTED) read_aborted(api, target, result, &aborted_total);
         int64_t bytes = result->read.read.slice.size_bytes;
@@ -227,10 +278,6 @@ static void drop_slices(struct pb_api *api, struct pb_fetch *fetch) {
 }
 
 /* ---- answer */
-
-static bool same_topic(const struct pb_fetch_target *a, const struct pb_fetch_target *b) {
-    return memcmp(a->topic_id, b->topic_id, 16) == 0 && a->name_size == b->name_size && (a->name_size <= 0 || memcmp(a->name, b->name, (size_t)a->name_size) == 0);
-}
 
 /* How many groups of neighbours of one topic there are among what is told. */
 static int32_t count_topics(struct pb_api *api, struct pb_fetch *fetch) {
@@ -391,15 +438,18 @@ static int wait(struct pb_api *api, struct pb_fetch *fetch) {
     return 0;
 }
 
-static void evaluate(struct pb_api *api, struct pb_fetch *fetch, bool final) {
+static void evaluate(struct pb_api *api, struct pb_fetch *fetch, bool final, const struct pb_mail *told) {
     bool urgent = false;
     struct pb_fetch_session *session = fetch->session;
     if (session != NULL) pthread_mutex_lock(&session->lock);
     int64_t bytes = 0;
     int rc = reserve_results(api, fetch);
+    if (final) fetch->deadline_ns = api->net.now_ns;
+    if (rc == 0 && pb__rights_on(api)) rc = judge(api, fetch, told);
     if (rc == 0) bytes = read_all(api, fetch, &urgent);
     if (session != NULL) pthread_mutex_unlock(&session->lock);
-    bool enough = bytes >= fetch->min_bytes || urgent || final || pb__list_is_empty(targets_of(fetch)) || fetch->deadline_ns <= api->net.now_ns;
+    if (rc > 0) return;                                                     /* asked: see pb__fetch_judged */
+    bool enough = bytes >= fetch->min_bytes || urgent || pb__list_is_empty(targets_of(fetch)) || fetch->deadline_ns <= api->net.now_ns;
     if (rc == 0 && !enough) {
         drop_slices(api, fetch);
         if (fetch->waits || (rc = wait(api, fetch)) == 0) return;
@@ -409,18 +459,31 @@ static void evaluate(struct pb_api *api, struct pb_fetch *fetch, bool final) {
     answer(api, fetch, rc);
 }
 
-void pb__fetch_wake(struct pb_api *api, struct pb_parked *parked, bool due) { evaluate(api, (struct pb_fetch *)(void *)parked, due); }
+void pb__fetch_wake(struct pb_api *api, struct pb_parked *parked, bool due) {
+    struct pb_fetch *fetch = (struct pb_fetch *)(void *)parked;
+    if (!fetch->asks) evaluate(api, fetch, due, NULL);
+}
+
+void pb__fetch_judged(struct pb_api *api, struct pb_fetch *fetch, struct pb_mail *mail) {
+    fetch->asks = false;
+    pb__conn_hold(fetch->conn);                                             /* released by the answer */
+    evaluate(api, fetch, false, mail);
+    pb__mail_free(mail);
+}
+
+void pb__fetch_unheard(struct pb_api *api, struct pb_fetch *fetch) {
+    fetch->reply->size_bytes = 8;
+    pb__reply_ready(&api->net, fetch->reply);                               /* the connection frees it unsent */
+    fetch_free(api, fetch);
+}
 
 void pb__fetch_hang_up(struct pb_api *api, struct pb_conn *conn) {
-    if (conn->request_kind == HELD_FOR_FETCH) evaluate(api, conn->request_state, true);
+    if (conn->request_kind == HELD_FOR_FETCH) evaluate(api, conn->request_state, true, NULL);
 }
 
 void pb__fetch_cancel(struct pb_api *api, struct pb_conn *conn) {
     if (conn->request_kind != HELD_FOR_FETCH) return;
-    struct pb_fetch *fetch = conn->request_state;
-    fetch->reply->size_bytes = 8;
-    pb__reply_ready(&api->net, fetch->reply);                               /* the connection frees it unsent */
-    fetch_free(api, fetch);
+    pb__fetch_unheard(api, conn->request_state);
 }
 
 /* ---- the request */
@@ -511,6 +574,7 @@ int pb__fetch_handle(struct pb_api *api, struct pb_request *request) {
     fetch->conn = request->conn;
     fetch->version = request->header.api_version;
     fetch->isolation = message.isolation_level == PB_READ_COMMITTED ? PB_READ_COMMITTED : PB_READ_UNCOMMITTED;
+    fetch->broker = (fetch->version >= 15 ? message.replica_state.replica_id : message.replica_id) >= 0;
     fetch->max_bytes = (int32_t)pb__max_i64(0, pb__min_i64(message.max_bytes, pb__min_i64(api->shared->fetch_bytes_max, RECORDS_BYTES_MAX)));
     fetch->min_bytes = (int32_t)pb__min_i64(message.min_bytes, fetch->max_bytes);
     fetch->deadline_ns = api->net.now_ns + pb__max_i64(message.max_wait_ms, 0) * 1000000;
@@ -525,7 +589,7 @@ int pb__fetch_handle(struct pb_api *api, struct pb_request *request) {
     if (rc < 0) {
         answer(api, fetch, rc);
     } else {
-        evaluate(api, fetch, false);
+        evaluate(api, fetch, false, NULL);
         if (request->conn->request_kind == HELD_FOR_FETCH) api->stat_fetches_parked++;
     }
     return 0;

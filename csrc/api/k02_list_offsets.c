@@ -2,7 +2,7 @@
  * Source      kafka:core ReplicaManager.fetchOffset, KIP-79, KIP-734 (max timestamp), KIP-405, KIP-1005 (-5), KIP-1023 (-6) */
 #include <stdlib.h>
 
-#include "api/api.h"
+#include "api/rights.h"
 #include "base/err.h"
 
 enum { ROOM_TOPIC = PB_TOPIC_NAME_BYTES_MAX + 64, ROOM_PARTITION = 64, CONSUMER = -1 };
@@ -92,7 +92,7 @@ static struct asked *asked_of(const struct asked_list *list, int32_t index) {
 }
 
 static int put_topic(struct pb_api *api, struct pb_reply *reply, struct pb_writer *writer, int16_t version, const struct pb_list_offsets_request *message,
-                     struct pb_list_offsets_request_list_offsets_topic *topic, int32_t *looked_up) {
+                     struct pb_list_offsets_request_list_offsets_topic *topic, bool forbidden, int32_t *looked_up) {
     int rc = pb__answer_room(api, reply, writer, ROOM_TOPIC + (size_t)(topic->name.size > 0 ? topic->name.size : 0));
     if (rc < 0) return rc;
     struct pb_list_offsets_response_list_offsets_topic_response_out out = { .name = topic->name };
@@ -106,7 +106,7 @@ static int put_topic(struct pb_api *api, struct pb_reply *reply, struct pb_write
         if (asked != NULL && asked->told) continue;
         if (asked != NULL) asked->told = true;
         bool refused = ++*looked_up > PB_REQUEST_PARTITIONS_MAX || (asked != NULL && asked->twice);
-        int error = refused ? PB_E_INVALID_REQUEST : look_up(api, message, &topic->name, &partition, version, &lookup);
+        int error = forbidden ? PB_E_TOPIC_FORBIDDEN : refused ? PB_E_INVALID_REQUEST : look_up(api, message, &topic->name, &partition, version, &lookup);
         rc = put_partition(api, reply, writer, version, partition.partition_index, error, &lookup);
     }
     pb__env_free(api->env, list.items);
@@ -115,20 +115,31 @@ static int put_topic(struct pb_api *api, struct pb_reply *reply, struct pb_write
     return 0;
 }
 
+static void judge_topics(struct pb_judging *judging, const struct pb_request *request, const void *message) {
+    struct pb_list_offsets_request copy = *(const struct pb_list_offsets_request *)message;   /* its arrays are cursors */
+    struct pb_list_offsets_request_list_offsets_topic topic;
+    while (pb__list_offsets_request_list_offsets_topic_next(&copy.topics, request->header.api_version, &topic) > 0)
+        pb__judge_next(judging, pb__judge(judging, PB_RIGHT_DESCRIBE, PB_RIGHT_TOPIC, topic.name.data, topic.name.size));
+}
+
 int pb__list_offsets_handle(struct pb_api *api, struct pb_request *request) {
     struct pb_list_offsets_request message;
     int16_t version = request->header.api_version;
     int rc = pb__list_offsets_request_read(&request->body, version, &message);
     if (rc < 0) return rc;
+    bool judged = pb__rights_on(api);
+    if (judged && (rc = pb__rights_judge(api, request, judge_topics, &message)) < 0) return rc;
     struct pb_reply *reply;
     struct pb_writer writer;
     if ((rc = pb__answer_begin(request, &reply, &writer)) < 0) return rc;
     struct pb_list_offsets_response_out out = { .throttle_time_ms = 0 };
     if ((rc = pb__answer_room(api, reply, &writer, ROOM_TOPIC)) == 0) pb__list_offsets_response_put_until_topics(&writer, version, &out, message.topics.count);
     struct pb_list_offsets_request_list_offsets_topic topic;
-    int32_t looked_up = 0;
-    while (rc == 0 && pb__list_offsets_request_list_offsets_topic_next(&message.topics, version, &topic) > 0)
-        rc = put_topic(api, reply, &writer, version, &message, &topic, &looked_up);
+    int32_t looked_up = 0, number = 0;
+    while (rc == 0 && pb__list_offsets_request_list_offsets_topic_next(&message.topics, version, &topic) > 0) {
+        bool forbidden = judged && !api->verdicts[number++];
+        rc = put_topic(api, reply, &writer, version, &message, &topic, forbidden, &looked_up);
+    }
     if (rc == 0 && (rc = pb__answer_room(api, reply, &writer, ROOM_TOPIC)) == 0) pb__list_offsets_response_put_rest(&writer, version, &out);
     pb__answer_finish(api, request->conn, reply, &writer, rc);
     return 0;

@@ -52,6 +52,7 @@ static void job_free(struct pb_lane_job *job) {
     for (int32_t i = 0; i < job->lane_count; i++) pb__lane_put(job->lanes[i]);
     atomic_fetch_sub_explicit(&shared->lane_bytes, job->frame_size, memory_order_relaxed);
     pb__env_free(env, job->items);
+    pb__env_free(env, job->verdicts);
     pb__env_free(env, job->frame);
     pb__env_free(env, job);
 }
@@ -174,6 +175,7 @@ int pb__lane_post(struct pb_api *api, struct pb_lane_job *job, struct pb_request
     job->frame = frame;
     job->frame_size = request->frame_size;
     job->client_id = request->header.client_id;
+    job->subject = request->conn->subject;
     if (job->client_id.data != NULL) job->client_id.data = frame + (job->client_id.data - request->frame);
     int64_t held = atomic_fetch_add_explicit(&api->shared->lane_bytes, job->frame_size, memory_order_relaxed) + job->frame_size;
     for (int32_t i = 0; i < job->item_count; i++) {

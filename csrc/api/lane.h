@@ -80,9 +80,11 @@ struct pb_lane_job {
     struct pb_lane_item *items;
     int32_t item_count, item_capacity;
     int32_t item_next;                                                      /* while the request is served */
+    uint8_t *verdicts;                                                      /* about its topics (produce.h); NULL: all may be written */
     uint8_t *frame;
     int32_t frame_size;
     struct pb_str client_id;                                                /* in the frame */
+    uint32_t subject;                                                       /* whose connection it is */
 };
 
 void pb__lane_put(struct pb_lane *lane);

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "api/api.h"
+#include "api/rights.h"
 #include "base/err.h"
 #include "base/hash.h"
 
@@ -169,6 +169,7 @@ int pb__heartbeat_short_cut(struct pb_api *api, struct pb_request *request) {
     if (pb__heartbeat_request_read(&body, version, &message) < 0) return 0;
     struct pb_member sender = { .name = { message.group_id, message.member_id }, .kind = PB_MEMBER_CLASSIC, .generation = message.generation_id, .instance = message.group_instance_id };
     if (message.group_instance_id.data == NULL) sender.instance.size = -1;
+    if (pb__rights_on(api) && !pb__rights_may_read_group(api, request->conn, &message.group_id)) return 0;
     if (!pb__members_heartbeat(api->shared->members, &sender, api->net.now_ns, &interval_ms)) return 0;
     int rc = pb__answer_begin(request, &reply, &writer);
     if (rc < 0) return rc;
@@ -193,6 +194,7 @@ int pb__consumer_group_heartbeat_short_cut(struct pb_api *api, struct pb_request
     if (pb__consumer_group_heartbeat_request_read(&body, version, &message) < 0 || message.member_epoch <= 0 || !says_nothing_new(&message)) return 0;
     struct pb_member sender = { .name = { message.group_id, message.member_id }, .kind = PB_MEMBER_CONSUMER, .generation = message.member_epoch, .instance = message.instance_id };
     if (message.instance_id.data == NULL) sender.instance.size = -1;
+    if (pb__rights_on(api) && !pb__rights_may_read_group(api, request->conn, &message.group_id)) return 0;
     if (!pb__members_heartbeat(api->shared->members, &sender, api->net.now_ns, &out.heartbeat_interval_ms)) return 0;
     int rc = pb__answer_begin(request, &reply, &writer);
     if (rc < 0) return rc;

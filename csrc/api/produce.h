@@ -4,12 +4,15 @@
 #define PB_API_PRODUCE_H
 
 #include "api/lane.h"
+#include "api/rights.h"
 
 /* A Produce request while its batches are staged. */
 struct pb_produce_answer {
     struct pb_api *api;
     struct pb_produce *produce;
     struct pb_reply *reply;                                                 /* NULL: acks=0 */
+    const uint8_t *verdicts;                                                /* one a topic: 1 it may be written; NULL: all may */
+    int32_t topic_number;                                                   /* of the next topic */
     struct pb_lane_job *job;                                                /* plugins have judged some of its batches; NULL: none */
     int32_t ordinal;                                                        /* of the next partition */
     struct pb_writer writer;
@@ -33,6 +36,7 @@ void pb__produce_stage(struct pb_produce_answer *answer, struct pb_partition *pa
 int pb__produce_stage_hooked(struct pb_produce_answer *answer, int32_t index, struct pb_partition *partition, const struct pb_topic_rules *rules, const struct pb_bytes *records,
                              struct pb_lane_item *item);
 /* 1: the request waits for lanes; 0: it is to be served now; or an error that closes the connection. */
-int pb__produce_park(struct pb_api *api, struct pb_request *request, const struct pb_produce_request *message);
+/* verdicts: as in struct pb_produce_answer; what may not be written no plugin sees. */
+int pb__produce_park(struct pb_api *api, struct pb_request *request, const struct pb_produce_request *message, const uint8_t *verdicts);
 
 #endif

@@ -274,15 +274,30 @@ static int look_at(struct looking *looking, const struct pb_produce_request_topi
     return 0;
 }
 
-int pb__produce_park(struct pb_api *api, struct pb_request *request, const struct pb_produce_request *message) {
+/* What was decided about the request's topics goes with it. */
+static int keep_verdicts(struct pb_lane_job *job, const uint8_t *verdicts, int32_t count) {
+    if (verdicts == NULL || count == 0) return 0;
+    job->verdicts = pb__env_alloc(job->api->env, (size_t)count);
+    if (job->verdicts == NULL) return PB_E_NOMEM;
+    memcpy(job->verdicts, verdicts, (size_t)count);
+    return 0;
+}
+
+int pb__produce_park(struct pb_api *api, struct pb_request *request, const struct pb_produce_request *message, const uint8_t *verdicts) {
     struct looking looking = { .api = api, .request = request };
     struct pb_produce_request copy = *message;                              /* its arrays are cursors */
     struct pb_produce_request_topic_produce_data topic;
     struct pb_produce_request_partition_produce_data data;
     int rc = 0;
-    while (rc == 0 && pb__produce_request_topic_produce_data_next(&copy.topic_data, request->header.api_version, &topic) > 0)
-        while (rc == 0 && pb__produce_request_partition_produce_data_next(&topic.partition_data, request->header.api_version, &data) > 0)
+    int32_t number = 0;
+    while (rc == 0 && pb__produce_request_topic_produce_data_next(&copy.topic_data, request->header.api_version, &topic) > 0) {
+        bool forbidden = verdicts != NULL && !verdicts[number];
+        number++;
+        if (forbidden) looking.ordinal += topic.partition_data.count;
+        while (rc == 0 && !forbidden && pb__produce_request_partition_produce_data_next(&topic.partition_data, request->header.api_version, &data) > 0)
             rc = look_at(&looking, &topic, &data);
+    }
+    if (rc == 0 && looking.job != NULL) rc = keep_verdicts(looking.job, verdicts, number);
     if (rc < 0 && looking.job != NULL) pb__lane_job_put(looking.job);
     if (rc < 0 || looking.job == NULL) return rc;
     rc = pb__lane_post(api, looking.job, request);

@@ -56,6 +56,8 @@
     X(PB_E_COORDINATOR_FENCED,     -48,   52, "transaction coordinator is older than the newest one seen")                               \
     X(PB_E_POLICY,                 -60,   44, "the topic's policy does not allow it")                                                       \
     X(PB_E_NOT_AUTHENTICATED,      -47,   34, "request before authentication")                                                           \
+    X(PB_E_LOGIN_OVER,             -49,   34, "request after the login has expired")                                                     \
+    X(PB_E_TOPIC_FORBIDDEN,        -50,   29, "no right to do this with the topic")                                                      \
     X(PB_E_UNSUPPORTED_VERSION,    -43,   35, "version of the request does not support this")                                            \
     X(PB_E_INVALID_REQUEST,        -44,   42, "request is not valid")
 

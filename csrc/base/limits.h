@@ -60,6 +60,13 @@ enum {
     /* Group members whose heartbeats the loops answer: some 150 bytes each, 40 MiB. Those beyond are served by the control plane. */
     PB_MEMBERS_MAX = 256 * 1024,
 
+    /* Decisions about rights that the loops know: 8,192 sets of 4, of 24 bytes each and a word: 1 MiB, made when an authorizer is enabled. A connection that uses a thousand topics
+     * in two ways takes 2,000 of them. */
+    PB_RIGHTS_SETS = 8192,
+    PB_RIGHTS_WAYS = 4,
+    /* Questions about one request: 100,000 topics with names of 160 bytes. */
+    PB_RIGHTS_QUESTION_BYTES_MAX = 16 * 1024 * 1024,
+
     /* Producers that one partition knows: 64 Ki of them are a table of 20 MiB; a day's worth (producer.id.expiration.ms) of a new one every 1.3 s. */
     PB_PRODUCERS_MAX = 64 * 1024,
 

@@ -99,6 +99,7 @@ void pb_broker_free(struct pb_broker *broker) {
     if (broker->files != NULL) pb__file_cache_free(broker->files);
     if (broker->net.peers.env != NULL) pb__peers_deinit(&broker->net.peers);
     if (broker->members.slots != NULL) pb__members_deinit(&broker->members);
+    if (broker->api.rights != NULL) pb__authz_table_free(broker->api.rights, broker->env);
     pthread_mutex_destroy(&broker->checkpoint_lock);
     pthread_mutex_destroy(&broker->keep_lock);
     pb__mailbox_drop_notes(&broker->mailbox);                               /* the last hook chains went with the map */
@@ -315,7 +316,7 @@ struct pb_mail *pb_broker_take_mail(struct pb_broker *broker) { return pb__mailb
 
 void pb_mail_view(const struct pb_mail *mail, struct pb_mail_view *out) {
     *out = (struct pb_mail_view){
-        .api_key = mail->header.api_key, .api_version = mail->header.api_version, .correlation_id = mail->header.correlation_id,
+        .api_key = mail->asks ? PB_KEY_RIGHTS : mail->header.api_key, .api_version = mail->header.api_version, .correlation_id = mail->header.correlation_id,
         .client_id = mail->header.client_id.data, .client_id_size = mail->header.client_id.size, .body = mail->body, .body_size = mail->body_size,
         .listener = mail->listener, .connection_id = mail->connection_id, .received_ns = mail->received_ns, .local_port = mail->local_port, .peer_port = mail->peer_port
     };
@@ -326,7 +327,13 @@ void pb_mail_view(const struct pb_mail *mail, struct pb_mail_view *out) {
 
 int pb_mail_reply(struct pb_mail *mail, const uint8_t *body, size_t size_bytes) { return pb__mail_answer(mail, body, size_bytes, false); }
 
-void pb_mail_trust(struct pb_mail *mail) { mail->trust = true; }
+void pb_mail_end(struct pb_mail *mail) { mail->last = true; }
+
+void pb_mail_trust(struct pb_mail *mail, uint32_t subject, int64_t login_until_ns) {
+    mail->trust = true;
+    mail->subject = subject;
+    mail->login_until_ns = login_until_ns;
+}
 
 void pb_mail_close(struct pb_mail *mail) { (void)pb__mail_answer(mail, NULL, 0, true); }
 

@@ -4,6 +4,7 @@
 #ifndef PB_BROKER_BROKER_H
 #define PB_BROKER_BROKER_H
 
+#include "api/authz_table.h"
 #include "api/fetch_session.h"
 #include "api/mailbox.h"
 #include "api/members.h"

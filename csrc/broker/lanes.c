@@ -57,6 +57,7 @@ bool pb_lane_next(struct pb_lane *lane, struct pb_lane_view *view) {
     view->output_bytes_max = item->output_bytes_max;
     view->client_id = job->client_id.data;
     view->client_id_size = job->client_id.size;
+    view->subject = job->subject;
     return true;
 }
 

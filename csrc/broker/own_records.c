@@ -92,7 +92,7 @@ int pb_broker_take_news(struct pb_broker *broker, struct pb_news *out) {
     enum pb_note_kind kind;
     *out = (struct pb_news){ 0 };
     if (pb__mailbox_take_note(&broker->mailbox, &kind, &out->id) == 0) return 0;
-    out->kind = kind == PB_NOTE_GONE ? PB_NEWS_GONE : PB_NEWS_UNUSED;
+    out->kind = kind == PB_NOTE_GONE ? PB_NEWS_GONE : kind == PB_NOTE_CLOSED ? PB_NEWS_CLOSED : PB_NEWS_UNUSED;
     return 1;
 }
 

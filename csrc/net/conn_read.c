@@ -30,6 +30,7 @@ static size_t serve(struct pb_conn *conn, uint8_t *bytes, size_t size_bytes) {
         pb__conn_touch(conn);
         net->input_lent = true;
         int rc = net->up.on_request(net->up.context, conn, bytes + at + FRAME_PREFIX_BYTES, (int32_t)(frame - FRAME_PREFIX_BYTES));
+        if (PB_UNLIKELY(rc == PB_E_AGAIN)) break;                           /* held: it comes again */
         at += (size_t)frame;
         if (rc < 0) {
             pb__conn_fail(conn, rc);

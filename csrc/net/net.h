@@ -39,7 +39,8 @@ struct pb_net_ops {
 /* What the layer above gives. */
 struct pb_net_upcalls {
     void *context;
-    /* One whole request; frame is lent until the next on_flush. Error: the connection is closed once what was answered before has left. */
+    /* One whole request; frame is lent until the next on_flush. Error: the connection is closed once what was answered before has left. PB_E_AGAIN: it is not served yet,
+     * the connection is held, and the same request comes again once it is released. */
     int (*on_request)(void *context, struct pb_conn *conn, uint8_t *frame, int32_t size_bytes);
     void (*on_flush)(void *context);                                        /* the arena is needed: let go of frames */
     void (*on_hang_up)(void *context, struct pb_conn *conn);                /* the peer of a held connection has gone or half-closed */
@@ -89,7 +90,9 @@ struct pb_conn {
     void *transport_state;
     void *request_state;                                                    /* the layer above: what the connection is held for, */
     int request_kind;                                                       /* and which kind of thing that is; 0: nothing */
+    void *farewell;                                                         /* the layer above: news of its end, NULL: nobody waits for it */
     uint64_t id;
+    int64_t login_until_ns;                                                 /* the login holds until then; 0: for good */
     int64_t active_ns;                                                      /* last whole request received, or bytes sent */
     struct pb_list replies;                                                 /* in request order */
     uint8_t *in;                                                            /* bytes received and not yet served; NULL: none */
@@ -97,6 +100,7 @@ struct pb_conn {
     uint32_t in_flight;                                                     /* replies in the queue */
     uint32_t out_bytes;                                                     /* memory in the queue */
     int32_t fd, listener;
+    uint32_t subject;                                                       /* who it is, and from where, as the control plane counts them; 0: nobody has said */
     uint8_t events;                                                         /* what the watch is set to */
     bool held;                                                              /* no further request is served until released */
     bool big;                                                               /* frames of late were big: receive into `in` directly */

@@ -66,6 +66,15 @@ int pb__partition_map_find_id(struct pb_partition_map *map, const uint8_t id[16]
     return rc;
 }
 
+int32_t pb__partition_map_name(struct pb_partition_map *map, const uint8_t id[16], uint8_t name[PB_TOPIC_NAME_BYTES_MAX]) {
+    pthread_rwlock_rdlock(&map->lock);
+    const struct pb_topic *topic = *slot_of_id(map, map->by_id, map->capacity, id);
+    int32_t size = topic == NULL ? PB_E_UNKNOWN_TOPIC_ID : (int32_t)topic->name_size;
+    if (size > 0) memcpy(name, topic->name, (size_t)size);
+    pthread_rwlock_unlock(&map->lock);
+    return size;
+}
+
 /* ---- changes: all under the exclusive lock */
 
 static int grow(struct pb_partition_map *map) {

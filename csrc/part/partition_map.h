@@ -24,6 +24,9 @@ int pb__partition_map_find(struct pb_partition_map *map, const uint8_t *name, in
 int pb__partition_map_find_id(struct pb_partition_map *map, const uint8_t id[16], int32_t index, struct pb_partition **partition_out,
                               struct pb_topic_rules *rules_out);
 
+/* Name of a topic, copied; its size. PB_E_UNKNOWN_TOPIC_ID. */
+int32_t pb__partition_map_name(struct pb_partition_map *map, const uint8_t id[16], uint8_t name[PB_TOPIC_NAME_BYTES_MAX]);
+
 /* One partition to be, as the control plane says it. */
 struct pb_partition_place { int32_t index, log_dir, leader_epoch; int64_t recovery_point, checkpoint_start, cleaned_to; };
 /* Create the topic or change it. log_config is copied, rules->hooks is taken in every case. PB_E_NOMEM; nothing changed then. */

@@ -45,6 +45,7 @@ cdef class Core:
     cdef int loop_count, listener_count
     cdef Door door
     cdef object on_log, log_dirs
+    cdef readonly dict subjects         # number -> principal, as text; for views of batches
     cdef int lanes_open, views_open     # lanes that are not closed, batches that a plugin has kept: each holds parts of the broker
 
     def __cinit__(self):
@@ -60,6 +61,7 @@ cdef class Core:
         if self.door.fd < 0:
             raise OSError("no descriptor for the mailbox")
         self.on_log = on_log
+        self.subjects = {}
         self.log_dirs = list(log_dirs)
         check(pb.pb_env_posix_init(&self.env, workers, door_log, &self.door), "workers")
         self.env_ready = True
@@ -408,16 +410,42 @@ cdef class Core:
         return pb.pb_member_heard_ns(self.broker, &view)
 
     def take_news(self):
-        """What became of appends, which connections have gone, and which hook chains are unused: three lists; see core.pyi."""
+        """What became of appends, which connections have gone, which hook chains are unused, and which connections have ended: four lists; see core.pyi."""
         cdef pb.pb_news news
-        cdef list appended = [], gone = [], unused = []
+        cdef list appended = [], gone = [], unused = [], closed = []
         self.need_broker()
         while pb.pb_broker_take_news(self.broker, &news) > 0:
             if news.kind == pb.PB_NEWS_APPENDED:
                 appended.append((news.id, None if news.error == 0 else CoreError(news.error)))
+            elif news.kind == pb.PB_NEWS_GONE:
+                gone.append(news.id)
             else:
-                (gone if news.kind == pb.PB_NEWS_GONE else unused).append(news.id)
-        return appended, gone, unused
+                (unused if news.kind == pb.PB_NEWS_UNUSED else closed).append(news.id)
+        return appended, gone, unused, closed
+
+    def judge(self):
+        """Requests of the data plane are judged from now on; see core.pyi."""
+        self.need_broker()
+        if self.started:
+            raise RuntimeError("judging begins before start")
+        check(pb.pb_broker_judge(self.broker), "rights")
+
+    def put_right(self, uint32_t subject, int operation, int resource, bytes name, bint allowed, int64_t until_ns):
+        cdef pb.pb_right_view view
+        self.need_broker()
+        view.name = name
+        view.name_size = len(name)
+        view.subject = subject
+        view.operation = operation
+        view.resource = resource
+        view.allowed = allowed
+        view.until_ns = until_ns
+        check(pb.pb_broker_put_right(self.broker, &view), "right")
+
+    def forget_rights(self, uint32_t subject=0):
+        self.need_broker()
+        with nogil:
+            pb.pb_broker_forget_rights(self.broker, subject)
 
     def stop(self):
         """Clean stop; see core.pyi. Blocks without the GIL."""

@@ -34,10 +34,15 @@ class Request:
     peer_port: int
     received_ns: int
     """Monotonic clock when its last byte was read."""
+    principal: Any
+    """Who sent it (pybroker.hooks.Principal), where the control plane has put that in; None: nobody in particular."""
     def reply(self, body: bytes | bytearray | memoryview) -> None:
         """Send the response. ``body`` begins after the response header, which the core adds by key and version."""
-    def trust(self) -> None:
-        """The connection has authenticated. Holds once this request is answered."""
+    def end(self) -> None:
+        """The connection closes once the answer to this request has left."""
+    def trust(self, subject: int = 0, login_until_ns: int = 0) -> None:
+        """The connection is this subject's (a number of the control plane's, for one principal at one address) and may send any request, from the answer on. ``login_until_ns`` (monotonic;
+        0: never): then it may only log in again; another request closes it."""
     def close(self) -> None:
         """Close the connection without an answer, as Kafka does for requests it cannot parse."""
 
@@ -219,9 +224,19 @@ class Core:
         """Its heartbeats come to the control plane again. Fine when it is not in."""
     def member_heard_ns(self, group: bytes, member: bytes) -> int:
         """When a member that was put in was last heard, on the monotonic clock; -1: it is not in."""
-    def take_news(self) -> tuple[list[tuple[int, CoreError | None]], list[int], list[int]]:
+    def judge(self) -> None:
+        """From now on requests of the data plane are judged by decisions that ``put_right`` brought. What is not known is asked for: a Request with api_key -1, whose body holds questions
+        (operation uint8, kind of resource uint8, size uint16, name; Kafka's numbers) and whose answer is a byte for each, 1: it may. Before ``start``."""
+    def put_right(self, subject: int, operation: int, resource: int, name: bytes, allowed: bool, until_ns: int) -> None:
+        """A decision, kept until then (monotonic clock), or until there is no room. Control thread."""
+    def forget_rights(self, subject: int = 0) -> None:
+        """What was decided about a subject, 0: about all, is asked for anew. Any thread that also calls ``put_right``: the control thread."""
+    @property
+    def subjects(self) -> dict[int, str]:
+        """Principals of subjects, as views of batches show them; the control thread puts them in and takes them out."""
+    def take_news(self) -> tuple[list[tuple[int, CoreError | None]], list[int], list[int], list[int]]:
         """Appends whose outcome is known now: (ticket, error or None). Ids of connections whose peer has left while a request of theirs waits for its answer. Ids of hook chains
-        that no batch goes by any more.
+        that no batch goes by any more. Ids of connections that have ended, of those that began a login or were asked about: no request of them follows.
         The mailbox rings for these too. Control thread."""
     def stop(self) -> None:
         """Clean stop: no new connections, waiting requests answered or dropped, loops joined, logs flushed and synced, checkpoints and clean mark written.

@@ -77,7 +77,7 @@ cdef class BatchView:
 
     @property
     def principal(self):
-        return "User:ANONYMOUS"
+        return self.core.subjects.get(self.view.subject, "User:ANONYMOUS")
 
     @property
     def record_count(self):

@@ -1,5 +1,5 @@
 # The one door between loops and Python: an eventfd that loops write to and asyncio watches, and requests taken in batches.
-from libc.stdint cimport uint64_t
+from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.stdlib cimport malloc
 from libc.string cimport memcpy, strlen
 
@@ -120,6 +120,7 @@ cdef class Request:
     cdef readonly object client_id, body, local_host, peer_host
     cdef readonly unsigned long long connection_id
     cdef readonly long long received_ns
+    cdef public object principal        # who sent it, where somebody has said: see core.pyi
 
     def __init__(self):
         raise TypeError("requests come from Core.take")
@@ -138,10 +139,15 @@ cdef class Request:
         self.mail = NULL
         check(pb.pb_mail_reply(mail, <const unsigned char*>&view[0] if view.shape[0] else NULL, <size_t>view.shape[0]))
 
-    def trust(self):
-        """The connection has authenticated; holds once this request is answered."""
+    def end(self):
+        """The connection closes once the answer to this request has left."""
         if self.mail != NULL:
-            pb.pb_mail_trust(self.mail)
+            pb.pb_mail_end(self.mail)
+
+    def trust(self, uint32_t subject=0, int64_t login_until_ns=0):
+        """The connection has authenticated; holds once this request is answered. See core.pyi."""
+        if self.mail != NULL:
+            pb.pb_mail_trust(self.mail, subject, login_until_ns)
 
     def close(self):
         """Close the connection without an answer."""

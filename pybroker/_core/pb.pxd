@@ -162,7 +162,19 @@ cdef extern from "pb.h" nogil:
     pb_mail* pb_broker_take_mail(pb_broker* broker)
     void pb_mail_view_ "pb_mail_view"(const pb_mail* mail, pb_mail_view* out)
     int pb_mail_reply(pb_mail* mail, const uint8_t* body, size_t size_bytes)
-    void pb_mail_trust(pb_mail* mail)
+    void pb_mail_trust(pb_mail* mail, uint32_t subject, int64_t login_until_ns)
+    void pb_mail_end(pb_mail* mail)
+    cdef struct pb_right_view:
+        const uint8_t* name
+        int32_t name_size
+        uint32_t subject
+        uint8_t operation
+        uint8_t resource
+        bint allowed
+        int64_t until_ns
+    int pb_broker_judge(pb_broker* broker)
+    int pb_broker_put_right(pb_broker* broker, const pb_right_view* view)
+    void pb_broker_forget_rights(pb_broker* broker, uint32_t subject)
 
     cdef struct pb_own_batch
     cdef struct pb_own_read
@@ -170,6 +182,7 @@ cdef extern from "pb.h" nogil:
         PB_NEWS_APPENDED
         PB_NEWS_GONE
         PB_NEWS_UNUSED
+        PB_NEWS_CLOSED
     cdef struct pb_news:
         pb_news_kind kind
         int error
@@ -256,6 +269,7 @@ cdef extern from "pb.h" nogil:
         int32_t partition_count
         int32_t size_bytes
         int32_t item_at
+        uint32_t subject
     int pb_hook_chain_new(pb_broker* broker, int64_t id, pb_hook_chain** chain_out)
     void pb_hook_chain_keep(pb_hook_chain* chain)
     void pb_hook_chain_free(pb_hook_chain* chain)

@@ -11,6 +11,8 @@ from pybroker.protocol.errors import KafkaError
 if TYPE_CHECKING:
     from pybroker.coordinator.groups import Groups
     from pybroker.hooks.asking import Hooks
+    from pybroker.hooks.types import Principal
+    from pybroker.security.logins import Logins
 
 UNKNOWN_OPERATIONS = -(1 << 31)
 """Value of an authorized-operations field that was not asked for."""
@@ -44,6 +46,15 @@ class Caller(Protocol):
     def peer_host(self) -> str: ...
     @property
     def peer_port(self) -> int: ...
+    @property
+    def principal(self) -> "Principal | None":
+        """Who sent it; None: nobody has said, which is ANONYMOUS."""
+
+    def trust(self, subject: int = 0, login_until_ns: int = 0) -> None:
+        """The connection has logged in; holds once this request is answered."""
+
+    def end(self) -> None:
+        """The connection closes once this request is answered."""
 
 
 class ConfigKeyFacts(Protocol):
@@ -164,6 +175,9 @@ class Broker(Protocol):
 
     def audit(self, kind: Kind, caller: Caller, operation: str, resource: str, *, allowed: bool, detail: str = "", principal: str | None = None) -> None:
         """Somebody did something, or was kept from it. Texts may be as the client sent them, without secrets. ``principal``: where it is not the caller's (a login that failed)."""
+
+    def logins(self, caller: Caller) -> "Logins | None":
+        """Where clients of this caller's listener log in; None: it asks for no login."""
 
     def endpoint(self, caller: Caller) -> tuple[str, int]:
         """Host and port under which this client reaches us."""

@@ -21,17 +21,17 @@ def handle(broker: Broker, request: DescribeGroupsRequest, caller: Caller) -> An
     operations = GROUP_OPERATIONS if request.include_authorized_operations else UNKNOWN_OPERATIONS
     outcomes = [_ask(broker, group_id, caller.api_version, operations) for group_id in request.groups]
     if any(isinstance(outcome, asyncio.Future) for outcome in outcomes):
-        return _wait(request, outcomes)
+        return _wait(request, outcomes, caller.api_version)
     return DescribeGroupsResponse(groups=outcomes)
 
 
-async def _wait(request: DescribeGroupsRequest, outcomes: list[Any]) -> DescribeGroupsResponse:
+async def _wait(request: DescribeGroupsRequest, outcomes: list[Any], version: int) -> DescribeGroupsResponse:
     rows = []
     for group_id, outcome in zip(request.groups, outcomes, strict=True):
         try:
             rows.append(await outcome if isinstance(outcome, asyncio.Future) else outcome)
         except errors.KafkaError as error:
-            rows.append(_refused(group_id, error))
+            rows.append(_refused(group_id, error, version))
     return DescribeGroupsResponse(groups=rows)
 
 
@@ -44,7 +44,7 @@ def _ask(broker: Broker, group_id: str, version: int, operations: int) -> Any:
         check_group_id(group_id, may_be_empty=True)
         return broker.groups.ask(group_id, work)
     except errors.KafkaError as error:
-        return _refused(group_id, error)
+        return _refused(group_id, error, version)
 
 
 def _absent(group_id: str, version: int, operations: int, *, consumer: bool) -> DescribedGroup:
@@ -78,9 +78,9 @@ def _described(group: ClassicGroup, operations: int) -> DescribedGroup:
     )
 
 
-def _refused(group_id: str, error: errors.KafkaError) -> DescribedGroup:
-    return DescribedGroup(group_id=group_id, error_code=error.code, error_message=error.message)
+def _refused(group_id: str, error: errors.KafkaError, version: int) -> DescribedGroup:
+    return DescribedGroup(group_id=group_id, error_code=error.code, error_message=error.message if version >= NOT_FOUND_FROM else None)
 
 
 def refuse(request: DescribeGroupsRequest, version: int, error: errors.KafkaError) -> DescribeGroupsResponse:
-    return DescribeGroupsResponse(groups=[_refused(group_id, error) for group_id in request.groups])
+    return DescribeGroupsResponse(groups=[_refused(group_id, error, version) for group_id in request.groups])

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from pybroker.broker.config import ConfigError, ConfigKey, Setting, Value, check_all, find, keys, parse
-from pybroker.broker.listeners import Listener, is_any, is_loopback, parse_map
+from pybroker.broker.listeners import SASL_PLAINTEXT, Listener, is_any, is_loopback, parse_map
 from pybroker.broker.listeners import parse as parse_listeners
 
 # Kafka's numbers for where a value comes from and for its type (DescribeConfigs)
@@ -176,9 +176,14 @@ class BrokerConfig:
     def _check_open(self, listener: Listener) -> None:
         """An address that other machines reach, without a login, takes an explicit word."""
         where = self._place("listeners")
-        if listener.protocol != "PLAINTEXT":
-            raise ConfigError(f"{where}listeners: {listener}: {listener.protocol} is not built into this version; only PLAINTEXT is")
+        if listener.protocol not in ("PLAINTEXT", SASL_PLAINTEXT):
+            raise ConfigError(f"{where}listeners: {listener}: {listener.protocol} is not built into this version; PLAINTEXT and {SASL_PLAINTEXT} are")
         if is_loopback(listener.host):
+            return
+        if listener.protocol == SASL_PLAINTEXT:
+            if not self.boolean("pybroker.allow.plain.without.tls"):
+                raise ConfigError(f"{where}listeners: {listener} would carry passwords over the network in clear; set pybroker.allow.plain.without.tls=true if that is meant")
+            self.warnings.append(f"listener {listener} carries passwords over the network in clear")
             return
         if not self.boolean("pybroker.allow.open.listeners"):
             raise ConfigError(
@@ -463,7 +468,7 @@ class BrokerConfig:
 LOGGER_KEY = ConfigKey("logger", "", "s", None, "", "m", "t", True, (), "")
 """Stands for the key of a logger's level; a logger's name is its key."""
 
-RESTART_KEYS = frozenset({"listeners", "listener.security.protocol.map", "num.network.threads", "background.threads", "num.recovery.threads.per.data.dir"})
+RESTART_KEYS = frozenset({"sasl.enabled.mechanisms", "listeners", "listener.security.protocol.map", "num.network.threads", "background.threads", "num.recovery.threads.per.data.dir"})
 """Keys that Kafka changes while it runs and this broker reads at start."""
 
 

@@ -45,9 +45,9 @@ compression.lz4.level|i|9|1..17|m|c|+|Level used when the broker itself compress
 compression.type|s|producer|{uncompressed,zstd,lz4,snappy,gzip,producer}|h|c|+|Codec in which batches are stored; producer keeps what the producer sent.
 compression.zstd.level|i|3|-131072..22|m|c|+|Level used when the broker itself compresses with zstd.
 config.providers|L|||l|c|-|Aliases of external config sources. Values are never looked up elsewhere here.
-connection.failed.authentication.delay.ms|i|100|0..|l|r|-|Time a connection is held after a failed login before it is closed.
+connection.failed.authentication.delay.ms|i|100|0..|l|r|+|Time a connection is held after a failed login before it is closed.
 connections.max.idle.ms|l|600000||m|r|+|A connection without traffic for this long is closed. Negative: never.
-connections.max.reauth.ms|l|0||m|r|-|Longest life of a login before the client must log in again; 0 is off.
+connections.max.reauth.ms|l|0||m|r|+|Longest life of a login before the client must log in again; 0 is off.
 controlled.shutdown.enable|b|true||m|r|-|Move leadership away before a stop.
 controller.listener.names|L|||h|r|-|Names of listeners for controller traffic. They are not opened: one node needs none.
 controller.quorum.append.linger.ms|i|25|0..|m|r|-|Time the metadata leader gathers writes before it syncs them.
@@ -227,6 +227,8 @@ process.roles|L|broker|{broker,controller}|h|r|+|Roles of this process. broker i
 producer.id.expiration.ms|i|86400000|1..|l|c|+|Time after which an idle producer's sequence state is forgotten.
 producer.purgatory.purge.interval.requests|i|1000||m|r|-|Finished waits kept before the produce purgatory is swept.
 pybroker.allow.open.listeners|b|false||h|r|+|Let listeners without authentication bind addresses other than loopback.
+pybroker.allow.plain.without.tls|b|false||h|r|+|Let SASL_PLAINTEXT listeners bind addresses other than loopback: passwords cross the network in clear.
+pybroker.authorize.default|s|deny|{deny,allow}|h|r|+|What holds where an authorizer is enabled and no plugin says anything.
 pybroker.auto.create.topics.burst|i|1000|1..|l|c|+|Topics that may be created by auto.create.topics.enable at once.
 pybroker.auto.create.topics.max|i|10000|0..|m|c|+|Topics on this broker beyond which auto.create.topics.enable creates no more.
 pybroker.auto.create.topics.rate|i|100|0..|l|c|+|Topics per second that auto.create.topics.enable creates after a burst.
@@ -294,7 +296,7 @@ replication.quota.window.num|i|11|1..|l|r|-|Number of samples kept for replicati
 replication.quota.window.size.seconds|i|1|1..|l|r|-|Length of one sample for replication quotas.
 request.timeout.ms|i|30000||h|r|-|Longest wait for an answer from another broker.
 sasl.client.callback.handler.class|c|~||m|r|-|Java callback class of SASL clients.
-sasl.enabled.mechanisms|L|GSSAPI||m|b|-|SASL mechanisms that clients may use.
+sasl.enabled.mechanisms|L|GSSAPI||m|b|+|SASL mechanisms that clients may use: PLAIN, and those that plugins bring. Read at start.
 sasl.jaas.config|p|~||m|b|-|JAAS login configuration.
 sasl.kerberos.kinit.cmd|s|/usr/bin/kinit||m|b|-|Path of kinit.
 sasl.kerberos.min.time.before.relogin|l|60000||m|b|-|Shortest time between two Kerberos logins.
@@ -387,6 +389,7 @@ ssl.truststore.certificates|p|~||m|b|-|Trusted certificates as PEM text.
 ssl.truststore.location|s|~||m|b|-|File with trusted certificates.
 ssl.truststore.password|p|~||m|b|-|Password of the trust store file.
 ssl.truststore.type|s|JKS||m|b|-|Format of the trust store file.
+super.users|s|||h|r|+|Principals that may do everything, separated by semicolons: User:alice;User:bob.
 telemetry.max.bytes|i|1048576|1..|l|r|-|Largest telemetry message from a client.
 transaction.abort.timed.out.transaction.cleanup.interval.ms|i|10000|1..|l|r|-|Time between searches for transactions that timed out.
 transaction.max.timeout.ms|i|900000|1..|h|r|-|Longest transaction time-out that a client may ask for.

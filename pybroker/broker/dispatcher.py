@@ -43,6 +43,7 @@ HANDLERS = {
     14: "k14_sync_group",
     15: "k15_describe_groups",
     16: "k16_list_groups",
+    17: "k17_sasl_handshake",
     19: "k19_create_topics",
     20: "k20_delete_topics",
     21: "k21_delete_records",
@@ -51,6 +52,7 @@ HANDLERS = {
     33: "k33_alter_configs",
     34: "k34_alter_replica_log_dirs",
     35: "k35_describe_log_dirs",
+    36: "k36_sasl_authenticate",
     37: "k37_create_partitions",
     42: "k42_delete_groups",
     44: "k44_incremental_alter_configs",
@@ -76,8 +78,13 @@ class Request(Protocol):
     peer_host: str
     peer_port: int
     body: bytes
+    principal: Any
 
-    def reply(self, body: bytes | bytearray | memoryview, *, throttle_ms: int = 0) -> None: ...
+    def reply(self, body: bytes | bytearray | memoryview) -> None: ...
+
+    def trust(self, subject: int = 0, login_until_ns: int = 0) -> None: ...
+
+    def end(self) -> None: ...
 
     def close(self) -> None: ...
 
@@ -89,13 +96,37 @@ class Mailbox(Protocol):
 
     def take(self, limit: int = 256) -> list[Any]: ...
 
-    def take_news(self) -> tuple[list[tuple[int, Any]], list[int], list[int]]: ...
+    def take_news(self) -> tuple[list[tuple[int, Any]], list[int], list[int], list[int]]: ...
+
+
+QUESTIONS = -1
+"""Key of questions of the loops about rights."""
+
+
+class Gate(Protocol):
+    """What stands before the handlers of a broker where clients log in, or have rights."""
+
+    @property
+    def guards(self) -> bool:
+        """Rights are asked for."""
+
+    def admit(self, request: Any) -> None:
+        """Put in who sent the request."""
+
+    async def handle(self, handler: ModuleType, message: Any, request: Any) -> Any:
+        """As the handler does, for a client with these rights."""
+
+    async def answer(self, request: Any) -> bytes:
+        """Questions about rights."""
+
+    def closed(self, connection_id: int) -> None:
+        """A connection that began a login, or was asked about, is no more."""
 
 
 class Dispatcher:
     """Takes requests from the mailbox and sees each to its end."""
 
-    def __init__(self, broker: Broker, mailbox: Mailbox, *, on_appended: Callable[[list[tuple[int, Any]]], None], on_gone: Callable[[int], None], on_unused: Callable[[int], None]) -> None:
+    def __init__(self, broker: Broker, mailbox: Mailbox, *, on_appended: Callable[[list[tuple[int, Any]]], None], on_gone: Callable[[int], None], on_unused: Callable[[int], None], gate: Gate | None = None) -> None:
         """``on_appended``: outcomes of appends, as the core tells them. ``on_gone``: a connection whose peer left while a request of it waits. ``on_unused``: a hook chain
         that no batch goes by any more."""
         self._broker = broker
@@ -103,6 +134,7 @@ class Dispatcher:
         self._on_appended = on_appended
         self._on_gone = on_gone
         self._on_unused = on_unused
+        self._gate = gate
         self._handlers: dict[int, ModuleType] = {}
         self._checked: set[ModuleType] = set()              # handlers that judge a request before it is decoded
         self._telling: set[ModuleType] = set()              # handlers that tell clients where to connect to
@@ -134,18 +166,26 @@ class Dispatcher:
         """The mailbox has something."""
         for request in self._mailbox.take(0 if self._paused or self._stopping else TAKE_MAX):
             self.dispatch(request)
-        appended, gone, unused = self._mailbox.take_news()
+        appended, gone, unused, closed = self._mailbox.take_news()
         if appended:
             self._on_appended(appended)
         for connection_id in gone:
             self._on_gone(connection_id)
         for chain_id in unused:
             self._on_unused(chain_id)
+        for connection_id in closed:
+            if self._gate is not None:
+                self._gate.closed(connection_id)
         if len(self._tasks) >= OUTSTANDING_MAX:
             self._paused = True
 
     def dispatch(self, request: Request) -> None:
         """See one request to its end, now or in a task of its own."""
+        if self._gate is not None:
+            if request.api_key == QUESTIONS:
+                self._spawn(self._answer_questions(self._gate, request))
+                return
+            self._gate.admit(request)
         handler = self._handler(request.api_key)
         if handler is None:
             request.close()
@@ -166,14 +206,12 @@ class Dispatcher:
             result = self._once(asking, handler, message, request)
         else:
             try:
-                result = handler.handle(self._broker, message, request)
+                result = self._handle(handler, message, request)
             except Exception as error:
                 self._fail(handler, message, request, error)
                 return
         if isinstance(result, Coroutine):
-            task = asyncio.get_running_loop().create_task(self._finish(handler, message, request, result))
-            self._tasks.add(task)
-            task.add_done_callback(self._on_done)
+            self._spawn(self._finish(handler, message, request, result))
         elif isinstance(result, asyncio.Future):
             result.add_done_callback(partial(self._on_parked, handler, message, request))
         else:
@@ -192,8 +230,30 @@ class Dispatcher:
     async def _once(self, known: Awaitable[None], handler: ModuleType, message: Any, request: Request) -> Any:
         """The handler, once that is known which it cannot wait for itself."""
         await known
-        result = handler.handle(self._broker, message, request)
+        result = self._handle(handler, message, request)
         return await result if isinstance(result, Awaitable) else result
+
+    def _handle(self, handler: ModuleType, message: Any, request: Request) -> Any:
+        if self._gate is not None and self._gate.guards:
+            return self._gate.handle(handler, message, request)
+        return handler.handle(self._broker, message, request)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._on_done)
+
+    @staticmethod
+    async def _answer_questions(gate: Gate, request: Request) -> None:
+        """Nobody but the loop hears of it: without an answer the connection closes."""
+        try:
+            request.reply(await gate.answer(request))
+        except asyncio.CancelledError:
+            request.close()
+            raise
+        except Exception as error:
+            log.error("rights cannot be told", exc_info=error, extra=_facts(request, error))
+            request.close()
 
     async def _finish(self, handler: ModuleType, message: Any, request: Request, waiting: Coroutine[Any, Any, Any]) -> None:
         try:
@@ -204,7 +264,10 @@ class Dispatcher:
         except Exception as error:
             self._fail(handler, message, request, error)
         else:
-            self._answer(handler, message, request, result)
+            if isinstance(result, asyncio.Future):                          # may be served, and waits: no task of ours does
+                result.add_done_callback(partial(self._on_parked, handler, message, request))
+            else:
+                self._answer(handler, message, request, result)
 
     def _on_done(self, task: "asyncio.Task[None]") -> None:
         self._tasks.discard(task)

@@ -95,7 +95,7 @@ def _enabled(server: "Server", plugin: "Plugin", package: Mapping[str, object]) 
 
 
 def _hooks(server: "Server", plugin: "Plugin") -> list[dict[str, Any]]:
-    """A row for each hook that the plugin implements: where it runs, and its counts. ``share``: of one core's time since the broker started."""
+    """A row for each hook that the plugin implements: where it runs, and its counts. ``scoped``: asked of topics in scope only. ``share``: of one core's time since the broker started."""
     from pybroker.hooks.hookspecs import SPECS
 
     manager = server.plugins.manager
@@ -106,6 +106,7 @@ def _hooks(server: "Server", plugin: "Plugin") -> list[dict[str, Any]]:
             "hook": facts.hook,
             "path": SPECS[facts.hook].path,
             "level": level(facts.hook, plugin),
+            "scoped": SPECS[facts.hook].path in ("batch", "plan") or facts.hook == "pybroker_native_hooks",
             "calls": facts.calls,
             "errors": facts.errors,
             "timeouts": facts.timeouts,
@@ -114,7 +115,7 @@ def _hooks(server: "Server", plugin: "Plugin") -> list[dict[str, Any]]:
             "off": facts.off,
         }
         for facts in manager.facts(time.monotonic())
-        if facts.plugin == plugin.name
+        if facts.plugin == plugin.name and facts.hook != "pybroker_plugin_info"     # asked when it is loaded, before anybody counts
     ]
 
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from pybroker.broker.config import ConfigError, clipped
 
 LISTENERS_MAX = 64
+SASL_PLAINTEXT = "SASL_PLAINTEXT"
 _PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 
 
@@ -16,6 +17,11 @@ class Listener(NamedTuple):
     host: str
     port: int
     protocol: str
+
+    @property
+    def asks_login(self) -> bool:
+        """Clients log in before anything else."""
+        return self.protocol == SASL_PLAINTEXT
 
     def __str__(self) -> str:
         return f"{self.name}://{join(self.host, self.port)}"

@@ -43,10 +43,12 @@ from pybroker.protocol import errors
 
 if TYPE_CHECKING:
     from pybroker._core.core import Core, CoreError
+    from pybroker.broker.gate import Gate
     from pybroker.broker.sampler import Sampler
     from pybroker.broker.watching import Watching
     from pybroker.coordinator.groups import Groups
     from pybroker.hooks.manager import PluginManager
+    from pybroker.security.logins import Logins
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -99,6 +101,7 @@ class Server:
         self._tasks = self.plugins.tasks()
         self._watching: Watching | None = None
         self._endpoints = self.plugins.endpoints()
+        self._gate: Gate | None = None
 
     # ---- start
 
@@ -157,9 +160,10 @@ class Server:
             self._listen(listener)
         self._watching = self._watched(undo)
         self._answers = MetadataAnswers(node_id=self.node_id, cluster_id=self.cluster_id, rack=self.rack)
+        self._gate = self._open_gate()
         self._core.start()
         self._own_log = OwnLog(self._core, self._core_error, self._flusher)
-        self._dispatcher = Dispatcher(self, self._core, on_appended=self._own_log.settle, on_gone=self._on_gone, on_unused=self.planned.unused)
+        self._dispatcher = Dispatcher(self, self._core, on_appended=self._own_log.settle, on_gone=self._on_gone, on_unused=self.planned.unused, gate=self._gate)
         self._dispatcher.start()
         self._housekeeper = Housekeeper(self._core, self.config, len(paths), self._on_offline)
         self._housekeeper.start()
@@ -216,6 +220,18 @@ class Server:
             return Sampler(self, self._core, self._core_error, control)
 
         return watching.Watching(bound, make_sampler, checks, others)
+
+    def _open_gate(self) -> "Gate | None":
+        """None: nobody logs in, and everybody may do everything."""
+        if not any(listener.asks_login for listener in self.config.listeners) and not self.plugins.hooks.has("pybroker_authorize"):
+            return None
+        from pybroker.broker.gate import Gate
+
+        gate = Gate(broker=self, config=self.config, plugins=self.plugins, core=self._core, listeners=self._names, auditor=self.auditor)
+        authorizer = gate.authorizer
+        if authorizer is not None:
+            self.plugins.facts.invalidate = lambda principal: self._on_control(lambda: authorizer.invalidate(principal))
+        return gate
 
     def _on_control(self, call: Callable[[], None]) -> None:
         """Run on the control thread soon. Any thread."""
@@ -298,7 +314,7 @@ class Server:
         except OSError as error:
             raise StartError(f"listeners: {listener}: {error.strerror or error}") from error
         for one in bound:
-            self._names[self._core.listen(one.socket.detach())] = listener.name
+            self._names[self._core.listen(one.socket.detach(), asks_login=listener.asks_login)] = listener.name
         self.bound.append(listener._replace(host=listener.host or bound[0].host, port=bound[0].port))
 
     def ready_line(self, pid: int) -> str:
@@ -314,6 +330,8 @@ class Server:
         if self._timer:
             self._timer.cancel()
         await self._inspection.close()
+        if self._gate is not None:
+            await self._gate.stop()
         await self._dispatcher.stop(STOP_WAIT_S)
         if self._groups is not None:
             self._groups.stop()
@@ -401,6 +419,9 @@ class Server:
             return told
         address = self.config.advertised.get(listener)
         return (address.host, address.port) if address else (caller.local_host, caller.local_port)
+
+    def logins(self, caller: Caller) -> "Logins | None":
+        return self._gate.logins if self._gate is not None and self._gate.asks_login(caller) else None
 
     def ask_endpoint(self, caller: Caller) -> Awaitable[None] | None:
         if self._endpoints is None:

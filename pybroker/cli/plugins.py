@@ -49,7 +49,7 @@ def _rows(plugin: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
     for hook in plugin["hooks"]:
         name = hook["hook"].removeprefix("pybroker_")
         counts = (str(hook["calls"]), str(hook["errors"]), str(hook["timeouts"]), seconds(hook["seconds"]), f"{hook['share']:.2%}")
-        yield (*head, name, hook["level"], scope, plugin["on_error"], *counts, "switched off" if hook["off"] else "enabled")
+        yield (*head, name, hook["level"], scope if hook["scoped"] else "", plugin["on_error"], *counts, "switched off" if hook["off"] else "enabled")
         head = ("", "")
 
 

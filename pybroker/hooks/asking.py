@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 if TYPE_CHECKING:
     from pybroker.hooks.calls import Expect
 
-DEFAULTS: Mapping[str, str] = {}
+DEFAULTS: Mapping[str, str] = {"pybroker_sasl_mechanisms": "pybroker.defaults.sasl_plain"}
 """Hook to the module of ``pybroker.defaults`` whose function of that name is asked last. Imported when the hook is first asked for."""
 
 

@@ -61,7 +61,7 @@ class Broker:
         self.overrides: dict[str, str] = {**TEST_CONFIG, "log.dirs": str(self.data_dir), **enabled, **(overrides or {})}
         self.config_file = config_file
         self.environment = {**os.environ, **path, **(environment or {})}
-        self.program = program or Path(os.environ.get("PYBROKERD") or Path(sys.executable).with_name("pybrokerd"))
+        self.program = (program or Path(os.environ.get("PYBROKERD") or Path(sys.executable).with_name("pybrokerd"))).absolute()
         self.process: subprocess.Popen[bytes] | None = None
         self.ready_line = ""
         self.host, self.port = "", 0
@@ -69,6 +69,7 @@ class Broker:
     # ---- starting
 
     def command(self) -> list[str]:
+        """The words that start it."""
         words = [str(self.program)] + ([str(self.config_file)] if self.config_file else [])
         for key, value in self.overrides.items():
             words += ["--override", f"{key}={value}"]
@@ -106,6 +107,7 @@ class Broker:
         return self
 
     def start(self) -> Self:
+        """Start the process, and wait until it serves. Raises BrokerError."""
         self.spawn()
         try:
             return self.wait_ready()
@@ -117,6 +119,7 @@ class Broker:
 
     @property
     def address(self) -> tuple[str, int]:
+        """Host and port."""
         return self.host, self.port
 
     @property
@@ -134,11 +137,13 @@ class Broker:
 
     @property
     def pid(self) -> int:
+        """Of its process, while it runs."""
         assert self.process is not None
         return self.process.pid
 
     @property
     def is_alive(self) -> bool:
+        """Whether its process runs."""
         return self.process is not None and self.process.poll() is None
 
     def log_text(self) -> str:
@@ -146,9 +151,11 @@ class Broker:
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
 
     def log_tail(self, bytes_max: int = 8192) -> str:
+        """The end of its log, with a head line."""
         return f"---- {self.log_path.name}\n{self.log_text()[-bytes_max:]}"
 
     def assert_alive(self) -> None:
+        """Raises BrokerError when its process has ended."""
         if not self.is_alive:
             code = self.process.returncode if self.process is not None else None
             raise BrokerError(f"the broker died (exit code {code})\n{self.log_tail()}")

@@ -59,7 +59,7 @@ class Client:
     # ---- topics
 
     def create_topic(self, name: str, partitions: int = 1, configs: Mapping[str, str] | None = None) -> None:
-        """Raises KafkaError where the broker refuses."""
+        """A new topic. Raises KafkaError where the broker refuses."""
         k19 = import_module("pybroker.protocol.messages.k19_create_topics")
         topic = k19.CreatableTopic(
             name=name, num_partitions=partitions, replication_factor=1, configs=[k19.CreatableTopicConfig(name=key, value=value) for key, value in (configs or {}).items()]
@@ -126,6 +126,7 @@ class Client:
         return bytes(data)
 
     def close(self) -> None:
+        """End the connection."""
         self._socket.close()
 
     def __enter__(self) -> Self:

@@ -52,6 +52,7 @@ class Clock:
 
     @property
     def monotonic_s(self) -> float:
+        """Seconds that have passed by ``advance``."""
         return self._monotonic_ms / 1000
 
 
@@ -157,6 +158,7 @@ class Harness:
 
     @property
     def info(self) -> PluginInfo:
+        """What the plugin says of itself."""
         return self.manager.plugins[0].info
 
     @property

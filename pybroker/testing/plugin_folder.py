@@ -61,9 +61,9 @@ class PluginFolder:
             self.names.append(name)
         return self
 
-    def environment(self, base: Mapping[str, str] = os.environ) -> dict[str, str]:
-        """What a broker must have in its environment, besides what ``base`` has."""
-        before = base.get("PYTHONPATH")
+    def environment(self, base: Mapping[str, str] | None = None) -> dict[str, str]:
+        """What a broker must have in its environment, besides what ``base`` has (default: this process's)."""
+        before = (os.environ if base is None else base).get("PYTHONPATH")
         return {"PYTHONPATH": os.pathsep.join([str(self.path), *([before] if before else [])])}
 
     def settings(self) -> dict[str, str]:

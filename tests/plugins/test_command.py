@@ -102,6 +102,7 @@ def test_plugins_are_listed_with_what_their_hooks_did(broker: Broker) -> None:
     assert rows["idle"]["enabled"] is False
     assert (rows["judge"]["version"], rows["judge"]["scope"], rows["judge"]["on_error"]) == ("2.5", ["orders-*"], "closed")
     hooks = {hook["hook"]: hook for hook in rows["judge"]["hooks"]}
+    assert set(hooks) == {"pybroker_batch_interceptor"}
     intercepted = hooks["pybroker_batch_interceptor"]
     assert (intercepted["level"], intercepted["calls"], intercepted["errors"], intercepted["off"]) == ("L3", 2, 0, False)
     assert 0 < intercepted["seconds"] < 10 and 0 < intercepted["share"] < 1
@@ -112,6 +113,7 @@ def test_the_table_of_plugins_is_for_people(broker: Broker) -> None:
     lines = run("plugins", "list", "--data-dir", str(broker.data_dir)).stdout.splitlines()
     assert lines[0].split() == ["plugin", "version", "hook", "level", "scope", "on", "error", "calls", "errors", "time-outs", "time", "share", "state"]
     assert any("judge" in line and "batch_interceptor" in line and "L3" in line for line in lines)
+    assert any("topic_policy" in line and "orders-*" not in line for line in lines)       # asked whatever the topic's name is
     assert any("idle" in line and "not enabled" in line for line in lines)
 
 

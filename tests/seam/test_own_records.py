@@ -138,4 +138,4 @@ def test_a_peer_that_leaves_while_it_waits_is_told_of(core, how):
         [request] = core.take()
         request.reply(load(3).MetadataResponse().encode(9))
         assert other.receive(asked, 9, sent).topics == []
-    assert core.take_news() == ([], [], [])
+    assert core.take_news() == ([], [], [], [])

@@ -6,7 +6,7 @@ DATA_PLANE = (0, 1, 2, 18, 23)
 SHORT_CUTS = (12, 68)
 """Keys of the control plane whose most frequent case the loop answers by itself: heartbeats of members for which nothing changes."""
 
-SERVED_NOW = (0, 1, 2, 3, 8, 9, 10, 11, 12, 13, 14, 15, 16, 18, 19, 20, 21, 22, 23, 32, 33, 34, 35, 37, 42, 44, 47, 60, 68, 69, 75)
+SERVED_NOW = (0, 1, 2, 3, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 32, 33, 34, 35, 36, 37, 42, 44, 47, 60, 68, 69, 75)
 """Keys that have a handler. Only these are advertised: a client falls back by what ApiVersions lists."""
 
 PRODUCE_SERVED_FROM = 3

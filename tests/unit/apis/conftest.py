@@ -105,8 +105,8 @@ class Broker:
     def take(self, limit: int = 256) -> list[Any]:
         return []
 
-    def take_news(self) -> tuple[list[Any], list[int], list[int]]:
-        return [], [], []
+    def take_news(self) -> tuple[list[Any], list[int], list[int], list[int]]:
+        return [], [], [], []
 
     def on_topics_deleted(self, names: Sequence[str]) -> None:
         pass

@@ -56,8 +56,8 @@ class Mailbox:
             os.eventfd_write(self.mailbox_fd, 1)
         return taken
 
-    def take_news(self) -> tuple[list[tuple[int, Any]], list[int], list[int]]:
-        news = self.appended, self.gone, []
+    def take_news(self) -> tuple[list[tuple[int, Any]], list[int], list[int], list[int]]:
+        news = self.appended, self.gone, [], []
         self.appended, self.gone = [], []
         return news
 

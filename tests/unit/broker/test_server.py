@@ -76,7 +76,7 @@ class FakeCore:
     def offline_changes(self) -> int:
         return 0
 
-    def listen(self, fd: int) -> int:
+    def listen(self, fd: int, *, asks_login: bool = False) -> int:
         with socket.socket(fileno=fd) as taken:
             self.ports.append(taken.getsockname()[1])
         self.calls.append("listen")
@@ -89,8 +89,8 @@ class FakeCore:
     def take(self, limit: int = 256) -> list[Any]:
         return []
 
-    def take_news(self) -> tuple[list[Any], list[int], list[int]]:
-        return [], [], []
+    def take_news(self) -> tuple[list[Any], list[int], list[int], list[int]]:
+        return [], [], [], []
 
     def stop(self) -> None:
         self._raise("stop")
