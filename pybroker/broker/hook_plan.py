@@ -113,8 +113,8 @@ class Planner:
         if self._manager is not None:
             self._add_natives(draft, topic)
             self._add_rules(draft, topic, own)
-            self._add_validators(draft, topic, own)
-            self._add_interceptors(draft, topic)
+        self._add_validators(draft, topic, own)
+        self._add_interceptors(draft, topic)
         if self._config.topic_value("pybroker.repartition", own) is True:
             self._add_partitioner(draft, topic, own)
         return self._compile(topic, own, draft)
