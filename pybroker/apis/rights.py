@@ -171,8 +171,8 @@ async def _metadata(asking: Asking) -> Any:
     """Topics that may not be described are left out of a list of all, and refused where they are named: whether they exist or not."""
     message, version, image = asking.message, asking.caller.api_version, asking.broker.controller.image
     every = message.topics is None or (version == 0 and not message.topics)
-    wishes = [] if every else message.topics
-    names = list(image.by_name) if every else [wish.name if wish.topic_id == ZERO_ID else asking.topic_name(wish.topic_id) for wish in wishes]
+    wishes = [] if every else [(wish, wish.name if wish.topic_id == ZERO_ID else asking.topic_name(wish.topic_id)) for wish in message.topics]
+    names = list(image.by_name) if every else [name for _wish, name in wishes]
     granted = dict(zip(names, await asking.which([topic("Describe", name or "") for name in names], quietly=every), strict=True))
     if every and all(granted.values()) and not (message.include_topic_authorized_operations or message.include_cluster_authorized_operations):
         return await asking.serve()
@@ -180,14 +180,14 @@ async def _metadata(asking: Asking) -> Any:
     missing = [name for name in granted if creates and name and granted[name] and name not in image.by_name]
     unmakable = await _unmakable(asking, missing) if missing else set()
     changed = copy(message)
-    changed.topics = [wish for wish, name in zip(wishes, names, strict=True) if name is None or (granted[name] and name not in unmakable)]
+    changed.topics = [wish for wish, name in wishes if name is None or (granted[name] and name not in unmakable)]
     nothing_left = not every and not changed.topics
     if nothing_left:                                                        # the brokers alone; an empty list would ask an old version for all topics
         changed.topics, changed.allow_auto_topic_creation = [_nobody()], False
     response = _decoded_metadata(await asking.serve(message if every else changed), version)
     if every or nothing_left:
         response.topics = [row for row in response.topics if granted.get(row.name, False)]
-    for wish, name in zip(wishes, names, strict=True):
+    for wish, name in wishes:
         if name is not None and (not granted[name] or name in unmakable):
             by_id = wish.topic_id != ZERO_ID
             error = errors.UnknownTopicId if by_id else errors.TopicAuthorizationFailed
