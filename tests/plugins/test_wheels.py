@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from pybroker.cli.plugin import KINDS
-from pybroker.protocol.definitions.served import SERVED_NOW
 from tests.support.outsider import PACKAGES, Outsider, must, run, wheel_of_pybroker, wheels_of
 
 pytestmark = pytest.mark.slow
@@ -70,10 +69,7 @@ def test_the_package_s_own_tests_pass(outsider: Outsider, package: Path, tmp_pat
     must([outsider.python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"], cwd=tmp_path, timeout_s=300)
 
 
-AWAITED = {} if 17 in SERVED_NOW else {"auth": "SASL listeners", "authorize": "authorization"}
-
-
-@pytest.mark.parametrize("kind", [pytest.param(kind, marks=pytest.mark.skip(f"this broker has no {AWAITED[kind]} yet")) if kind in AWAITED else kind for kind in KINDS])
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_new_package_s_own_tests_pass(outsider: Outsider, generated: Path, kind: str, tmp_path: Path) -> None:
     shutil.copytree(generated / f"new-{kind}" / "tests", tmp_path / "tests")
     must([outsider.python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"], cwd=tmp_path)
