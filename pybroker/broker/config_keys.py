@@ -19,7 +19,7 @@ Defaults that differ from Kafka's, and why: listeners (loopback only), log.dir (
 controller.listener.names (a single node needs none of them set), num.network.threads (by cores), max.connections and max.connections.per.ip
 (finite), max.decompressed.message.bytes (64 MiB: producers bound a batch before they compress it, so only a bomb is larger; it is unpacked on the
 connection's loop, where 2 GiB would take seconds), socket.*.buffer.bytes (the system tunes better), socket.listen.backlog.size, background.threads,
-group.initial.rebalance.delay.ms (a lone consumer need not wait).
+group.initial.rebalance.delay.ms (a lone consumer need not wait), sasl.enabled.mechanisms (GSSAPI needs a plugin).
 
 Kept as text because a literal of 400 tuples costs ten times the import; ``config.keys()`` splits it on first use.
 """
@@ -296,7 +296,7 @@ replication.quota.window.num|i|11|1..|l|r|-|Number of samples kept for replicati
 replication.quota.window.size.seconds|i|1|1..|l|r|-|Length of one sample for replication quotas.
 request.timeout.ms|i|30000||h|r|-|Longest wait for an answer from another broker.
 sasl.client.callback.handler.class|c|~||m|r|-|Java callback class of SASL clients.
-sasl.enabled.mechanisms|L|GSSAPI||m|b|+|SASL mechanisms that clients may use: PLAIN, and those that plugins bring. Read at start.
+sasl.enabled.mechanisms|L|PLAIN||m|b|+|SASL mechanisms that clients may use: PLAIN, and those that plugins bring. Read at start.
 sasl.jaas.config|p|~||m|b|-|JAAS login configuration.
 sasl.kerberos.kinit.cmd|s|/usr/bin/kinit||m|b|-|Path of kinit.
 sasl.kerberos.min.time.before.relogin|l|60000||m|b|-|Shortest time between two Kerberos logins.

@@ -207,7 +207,7 @@ def test_k04_data_directory_of_another_broker(start_broker: StartBroker, tmp_pat
 # ---- K05: TLS is not built into this version; whatever is set for it, no listener is opened without it
 
 
-@pytest.mark.parametrize("protocol", ["SSL", "SASL_SSL", "SASL_PLAINTEXT"])
+@pytest.mark.parametrize("protocol", ["SSL", "SASL_SSL"])
 def test_k05_protocol_that_is_not_there_is_refused_not_ignored(tmp_path: Path, protocol: str) -> None:
     refused(tmp_path, override(tmp_path, "ssl.keystore.location=/no/such/file", f"listeners={protocol}://127.0.0.1:0"), protocol)
 

@@ -10,7 +10,7 @@ from tests.support import kafka
 from tests.support.broker import ours_only
 from tests.support.wire import Connection, compact_string, framed, request_header, string, versions
 
-SERVED = (0, 1, 2, 3, 8, 9, 10, 11, 12, 13, 14, 15, 16, 18, 19, 20, 21, 22, 23, 32, 33, 34, 35, 37, 42, 44, 47, 60, 68, 69, 75)
+SERVED = (0, 1, 2, 3, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 32, 33, 34, 35, 36, 37, 42, 44, 47, 60, 68, 69, 75)
 
 
 def software(name: str = "raw", version: str = "1.0") -> ApiVersionsRequest:

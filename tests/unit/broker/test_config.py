@@ -48,7 +48,7 @@ DIFFERENT = {
     "max.decompressed.message.bytes",
     "listeners", "log.dir", "node.id", "process.roles", "controller.listener.names", "num.network.threads", "max.connections", "max.connections.per.ip",
     "socket.send.buffer.bytes", "socket.receive.buffer.bytes", "socket.listen.backlog.size", "background.threads",
-    "group.initial.rebalance.delay.ms",
+    "group.initial.rebalance.delay.ms", "sasl.enabled.mechanisms",
 }  # fmt: skip
 
 
