@@ -270,6 +270,25 @@ class Planner:
             self.lanes = Lanes(self._core)
         return self.lanes
 
+    # ---- retention
+
+    def retention_of(self, topic: str, own: Mapping[str, str]) -> "tuple[Impl | None, bool]":
+        """The topic's policy as a hook that is called for each partition; and whether its plugin could not say."""
+        from pybroker.broker.retention import ARGUMENTS, HOOK
+        from pybroker.hooks.calls import Impl
+
+        assert self._manager is not None
+        for impl in self._manager.impls(HOOK):
+            if not in_scope(impl.plugin, topic):
+                continue
+            answer = self._manager.ask_now(impl, topic=topic, config=asked(self._config, own))
+            if answer.error or (answer.value is not None and not callable(getattr(answer.value, "plan", None))):
+                log.error("everything of a topic is kept", extra={"topic": topic, "plugin": impl.plugin.name, "error": str(answer.error or "its policy has no plan")})
+                return None, True
+            if answer.value is not None:
+                return Impl(impl.plugin, HOOK, answer.value.plan, ARGUMENTS, impl.state), False
+        return None, False
+
     # ---- looking
 
     def explain(self, topic: str) -> tuple[list[Step], str]:

@@ -46,8 +46,12 @@ class Settings(Protocol):
 class Housekeeper:
     """Asks the core for rounds of housekeeping from ``start`` to ``stop``."""
 
-    def __init__(self, core: "Core", config: Settings, log_dir_count: int, on_offline: Callable[[frozenset[int]], None]) -> None:
-        """``on_offline``: places of the log directories that are off-line, whenever there are more of them."""
+    def __init__(
+        self, core: "Core", config: Settings, log_dir_count: int, on_offline: Callable[[frozenset[int]], None], apply_policies: Callable[[], None] = lambda: None
+    ) -> None:
+        """``on_offline``: places of the log directories that are off-line, whenever there are more of them. ``apply_policies``: what plugins say of retention, behind the core's;
+        it may wait."""
+        self._apply_policies = apply_policies
         self._core = core
         self._config = config
         self._log_dir_count = log_dir_count
@@ -101,6 +105,8 @@ class Housekeeper:
         try:
             postponed = await loop.run_in_executor(self._pool, self._core.keep, work)
             self._look_at_dirs()
+            if work & RETENTION and not postponed:
+                await loop.run_in_executor(self._pool, self._apply_policies)
         except Exception as error:
             log.error("housekeeping failed", extra={"error": str(error)})
         if work & RETENTION:

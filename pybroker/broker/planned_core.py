@@ -3,6 +3,7 @@
 Thread      control, but for ``stop``, which blocks
 """
 
+import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from pybroker._core.core import Core, HookChain
     from pybroker.broker.config import Value
     from pybroker.broker.hook_plan import Planner, Step
+    from pybroker.broker.retention import Retention
     from pybroker.hooks.manager import PluginManager
 
 BATCH_HOOKS = ("pybroker_batch_interceptor", "pybroker_record_rules", "pybroker_schema_validator", "pybroker_partitioner", "pybroker_native_hooks")
@@ -35,6 +37,8 @@ class PlannedCore:
         self._has_hooks = manager is not None and any(manager.has(hook) for hook in BATCH_HOOKS)
         self._planner: Planner | None = None
         self._names: dict[bytes, str] = {}                  # of topics that have a chain
+        self._has_retention = manager is not None and manager.has("pybroker_retention_policy")
+        self._retention: Retention | None = None
         self._plain: bool | None = None                     # whether topics without a config of their own are planned; None: not known
 
     def start(self) -> None:
@@ -56,9 +60,30 @@ class PlannedCore:
             chain = self._plans().chain_of(name, own, internal=False)
         elif self._planner is not None:
             self._planner.forget(name)
+        if self._has_retention:
+            settings = self._with_policy(topic_id, name, own, [index for index, _place, _epoch in partitions], settings)
         if chain is not None:
             self._names[topic_id] = name
         self._core.put_topic(topic_id, name, partitions, settings, chain)
+
+    def _with_policy(self, topic_id: bytes, name: str, own: Mapping[str, str], partitions: list[int], settings: dict[str, int]) -> dict[str, int]:
+        """The settings without the built-in retention, where a plugin's takes its place."""
+        impl, failed = (None, False) if settings["internal"] else self._plans().retention_of(name, own)
+        if impl is None and not failed:
+            if self._retention is not None:
+                self._retention.remove(topic_id)
+            return settings
+        from pybroker.broker.retention import Policy, Retention
+
+        if self._retention is None:
+            self._retention = Retention(self._core, lambda: time.time_ns() // 1_000_000)
+        self._retention.put(topic_id, Policy(name, tuple(partitions), impl))
+        return {**settings, "retention_ms": -1, "retention_bytes": -1}
+
+    def apply_retention(self) -> None:
+        """A round of what plugins say of retention. Blocks; any thread but the control thread."""
+        if self._retention is not None:
+            self._retention.round()
 
     def _is_planned(self, own: Mapping[str, str]) -> bool:
         if own:
@@ -68,6 +93,8 @@ class PlannedCore:
         return self._plain
 
     def remove_topic(self, topic_id: bytes) -> None:
+        if self._retention is not None:
+            self._retention.remove(topic_id)
         name = self._names.pop(topic_id, None)
         if name is not None and self._planner is not None:
             self._planner.forget(name)

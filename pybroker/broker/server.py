@@ -165,7 +165,7 @@ class Server:
         self._own_log = OwnLog(self._core, self._core_error, self._flusher)
         self._dispatcher = Dispatcher(self, self._core, on_appended=self._own_log.settle, on_gone=self._on_gone, on_unused=self.planned.unused, gate=self._gate)
         self._dispatcher.start()
-        self._housekeeper = Housekeeper(self._core, self.config, len(paths), self._on_offline)
+        self._housekeeper = Housekeeper(self._core, self.config, len(paths), self._on_offline, self.planned.apply_retention)
         self._housekeeper.start()
         self._cleaner = Cleaner(self._core, self.config)
         self._cleaner.start()
