@@ -1,11 +1,14 @@
 """SaslAuthenticate (key 36, versions 0-2): a token of a login."""
 
 import asyncio
+from typing import TYPE_CHECKING
 
 from pybroker.apis.context import Broker, Caller
 from pybroker.protocol import errors
 from pybroker.protocol.messages.k36_sasl_authenticate import SaslAuthenticateRequest, SaslAuthenticateResponse
-from pybroker.security.logins import Progress
+
+if TYPE_CHECKING:
+    from pybroker.security.logins import Progress
 
 REQUEST = SaslAuthenticateRequest
 

@@ -72,9 +72,10 @@ class Progress(NamedTuple):
 
 @dataclass(slots=True)
 class _Login:
-    """One connection. ``exchange`` None: none is under way."""
+    """One connection. ``exchange`` None: its first token has not come."""
 
     mechanism: str = ""
+    under_way: bool = False
     exchange: SaslMechanism | None = None
     steps: int = 0
     subject: Subject | None = None
@@ -129,28 +130,22 @@ class Logins:
         """The client says how it will log in. Raises IllegalSaslState, UnsupportedSaslMechanism."""
         now_s = time.monotonic()
         login = self._logins.setdefault(caller.connection_id, _Login())
-        if login.exchange is not None:
+        if login.under_way:
             caller.end()
             raise errors.IllegalSaslState("A login is under way.")
         if login.subject is not None and (not login.until_ns or now_s - login.began_s < AGAIN_AFTER_S):
             raise errors.IllegalSaslState("This connection has logged in.")
-        offer = self._offers.get(mechanism)
-        if offer is None or (login.subject is not None and mechanism != login.mechanism):
+        if mechanism not in self._offers or (login.subject is not None and mechanism != login.mechanism):
             caller.end()
             self._note(caller, "", False, f"mechanism {clip(mechanism)[:100]}")
             raise errors.UnsupportedSaslMechanism()
-        try:
-            login.exchange = offer.make(connection_of(caller, self._listener_name(caller.listener)))
-        except Exception as error:
-            log.error("mechanism cannot begin", extra={"mechanism": mechanism, "error": clip(f"{type(error).__name__}: {error}")})
-            caller.end()
-            raise errors.SaslAuthenticationFailed(FAILED) from error
         login.mechanism, login.steps, login.began_s = mechanism, 0, now_s
+        login.under_way, login.exchange = True, None
 
     def authenticate(self, token: bytes, caller: LoginRequest) -> "asyncio.Future[Progress]":
         """A token of the exchange. Raises IllegalSaslState; the future SaslAuthenticationFailed."""
         login = self._logins.get(caller.connection_id)
-        if login is None or login.exchange is None:
+        if login is None or not login.under_way:
             if login is None or login.subject is None:
                 caller.end()
             raise errors.IllegalSaslState("SaslAuthenticate comes behind a SaslHandshake.")
@@ -184,7 +179,7 @@ class Logins:
     async def _step(self, login: _Login, token: bytes, caller: LoginRequest) -> Progress:
         name = ""
         try:
-            step = await self._asked(login, token)
+            step = await self._asked(login, token, caller)
             if not step.done:
                 return Progress(step.token, 0)
             name = step.identity or ""
@@ -196,21 +191,28 @@ class Logins:
             log.warning("login failed", extra={"peer": caller.peer_host, "mechanism": login.mechanism, "user": clip(name)[:NAME_CHARS_MAX], "error": clip(str(error))})
             self._note(caller, name, False, clip(str(error)))
             await asyncio.sleep(self._settings.integer("connection.failed.authentication.delay.ms") / 1000)
-            login.exchange = None
+            login.under_way = False
             caller.end()
             raise errors.SaslAuthenticationFailed(FAILED) from None
 
-    async def _asked(self, login: _Login, token: bytes) -> SaslStep:
-        """What the mechanism makes of the token."""
-        exchange, plugin = login.exchange, self._offers[login.mechanism].plugin
-        assert exchange is not None
+    async def _asked(self, login: _Login, token: bytes, caller: LoginRequest) -> SaslStep:
+        """What the mechanism makes of the token; a plugin's runs on threads of its own from its making on."""
+        offer = self._offers[login.mechanism]
+        plugin = offer.plugin
         login.steps += 1
         if login.steps > STEPS_MAX:
             raise Refused(f"more than {STEPS_MAX} tokens")
+
+        def step_on(token: bytes) -> SaslStep | Deny:
+            if login.exchange is None:
+                login.exchange = offer.make(connection)
+            return login.exchange.step(token)
+
+        connection = connection_of(caller, self._listener_name(caller.listener))
         if plugin is None:
-            step = exchange.step(token)
+            step = step_on(token)
         else:
-            impl = Impl(plugin, MECHANISMS, exchange.step, frozenset({"token"}), plugin.states[MECHANISMS])
+            impl = Impl(plugin, MECHANISMS, step_on, frozenset({"token"}), plugin.states[MECHANISMS])
             step = await Call(impl, {"token": token}, Expect("SaslStep or Deny", _is_step)).wait()
         if isinstance(step, Deny):
             raise Refused(step.reason or "the mechanism refuses")
@@ -258,7 +260,7 @@ class Logins:
         session_ms = self._session_ms(result)
         now_ns = time.monotonic_ns()
         login.subject = self._subjects.put(caller, principal)
-        login.exchange = None
+        login.under_way, login.exchange = False, None
         login.until_ns = now_ns + session_ms * 1_000_000 if session_ms else 0
         caller.trust(login.subject.number, login.until_ns)
         self._note(caller, str(principal), True, "")

@@ -212,6 +212,10 @@ def test_k05_protocol_that_is_not_there_is_refused_not_ignored(tmp_path: Path, p
     refused(tmp_path, override(tmp_path, "ssl.keystore.location=/no/such/file", f"listeners={protocol}://127.0.0.1:0"), protocol)
 
 
+def test_k05_passwords_cross_the_network_in_clear_only_if_that_is_meant(tmp_path: Path) -> None:
+    refused(tmp_path, override(tmp_path, "sasl.enabled.mechanisms=PLAIN", "listeners=SASL_PLAINTEXT://0.0.0.0:0"), "pybroker.allow.plain.without.tls")
+
+
 # ---- K06: files
 
 

@@ -13,7 +13,7 @@ from tests.support.logins import SASL_CONFIG
 from tests.support.plugins import FakePlugin, SourcePlugin, environment_of
 
 __all__ = ["StartWith", "start_with"]
-pytestmark = [ours_only("plugins"), pytest.mark.clients] if hasattr(pytest.mark, "clients") else ours_only("plugins")
+pytestmark = [ours_only("plugins"), pytest.mark.clients]
 
 RIGHTS = """
 @hookimpl

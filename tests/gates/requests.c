@@ -66,6 +66,17 @@ static size_t build_fetch(uint8_t *out) {
     return sizeof frame;
 }
 
+/* From now on everything is judged, and this connection may read and write the topic. */
+static void judge(struct pb_broker *broker, struct pb_conn *conn) {
+    static const uint8_t operations[] = { 3, 4 };
+    check(pb_broker_judge(broker), "rights");
+    conn->subject = 7;
+    for (size_t i = 0; i < sizeof operations; i++) {
+        struct pb_right_view right = { .name = (const uint8_t *)"t", .name_size = 1, .subject = 7, .operation = operations[i], .resource = 2, .allowed = true, .until_ns = INT64_MAX };
+        check(pb_broker_put_right(broker, &right), "right");
+    }
+}
+
 static void serve(struct pb_loop *loop, struct pb_conn *conn, int peer, const uint8_t *frame, size_t size) {
     uint8_t answer[4096];
     if (write(peer, frame, size) != (ssize_t)size) exit(1);
@@ -104,6 +115,7 @@ int main(int argc, char **argv) {
     check(pb_broker_put_topic(broker, &topic), "topic");
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) return 1;
     check(pb__conn_new(&loop->api.net, pair[0], 0, &conn), "connection");
+    if (strstr(argv[1], "judged") != NULL) judge(broker, conn);
     uint8_t produce[512], fetch[512];
     size_t produce_size = build_produce(produce), fetch_size = build_fetch(fetch);
     serve(loop, conn, pair[1], produce, produce_size);

@@ -13,6 +13,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
 CEILING = {"produce": 5500, "fetch": 4900}
+JUDGED_MORE_MAX = 800
+"""What an authorizer adds to a request whose rights are known."""
 SHORT, LONG = 200, 1200
 
 pytestmark = pytest.mark.skipif(which("valgrind") is None, reason="valgrind is not installed")
@@ -46,3 +48,31 @@ def test_instructions_per_small_request(program, work, tmp_path):
     print(f"{work}: {each:.0f} instructions per request")
     assert each <= CEILING[work]
     assert each >= CEILING[work] / 3, "far below the ceiling: is the request served at all? else lower the ceiling"
+
+
+@pytest.mark.parametrize("work", ["produce", "fetch"])
+def test_instructions_of_rights_that_are_known(program, work, tmp_path):
+    def each(name):
+        return (instructions(program, name, LONG, tmp_path / f"{name}-long") - instructions(program, name, SHORT, tmp_path / f"{name}-short")) / (LONG - SHORT)
+
+    more = each(f"{work}-judged") - each(work)
+    print(f"{work}: {more:.0f} instructions more per request with an authorizer")
+    assert 50 < more <= JUDGED_MORE_MAX, "nothing at all: is it judged?"
+
+
+@pytest.mark.parametrize("work", ["produce", "fetch"])
+def test_rights_that_are_known_cost_no_system_call(program, work, tmp_path):
+    assert system_calls(program, f"{work}-judged", tmp_path / "judged") == system_calls(program, work, tmp_path / "plain")
+
+
+def system_calls(program: Path, work: str, directory: Path) -> int:
+    """Of all further requests of a longer run."""
+    counts = []
+    for count in (SHORT, LONG):
+        place = directory / str(count)
+        place.mkdir(parents=True)
+        command = ["valgrind", "--tool=none", "--trace-syscalls=yes", str(program), work, str(count), str(place)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr[-1000:]
+        counts.append(len(re.findall(r"^SYSCALL\[\d+,1\]", done.stderr, re.MULTILINE)))
+    return counts[1] - counts[0]

@@ -261,3 +261,24 @@ def test_a_refusal_of_any_wins_and_the_default_holds_where_all_are_silent(start_
 def test_an_authorizer_that_cannot_start_stops_the_start(tmp_path: Path, start_with: StartWith) -> None:
     with pytest.raises(AssertionError, match="no rules"):
         start_with({"a": ALLOWS + "\n@hookimpl\ndef pybroker_startup():\n    raise RuntimeError('no rules')\n"})
+
+
+def test_batches_that_may_not_be_written_are_shown_to_no_lane(start_with: StartWith) -> None:
+    """One request, a topic that may be written and one that may not, both with a lane, and who wrote is told to it."""
+    source = USERS + """
+@hookimpl
+def pybroker_authorize(principal, actions):
+    return [Decision(principal.name == "admin" or action.resource_name == "mine") for action in actions]
+
+@hookimpl
+def pybroker_batch_interceptor(batches):
+    return [Reject(f"{batch.principal} {batch.topic}") for batch in batches]
+"""
+    broker = start_with({"both": source}, SASL_CONFIG)
+    made_topic(broker, "mine")
+    made_topic(broker, "theirs")
+    alice = client_of(broker, "alice")
+    answer = alice.call(alice.produce_request([("theirs", 0, ONE), ("mine", 0, ONE), ("theirs", 0, ONE)]), 9)
+    rows = [topic.partition_responses[0] for topic in answer.responses]
+    assert [(row.error_code, row.error_message) for row in rows] == [(FORBIDDEN, None), (87, "User:alice mine"), (FORBIDDEN, None)]
+    alice.close()
