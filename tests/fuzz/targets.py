@@ -19,7 +19,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 BUILD = ROOT / "build" / "fuzz"
-FLAGS = ["-std=gnu11", "-D_GNU_SOURCE", "-O1", "-g", "-msse4.2", "-mpclmul", "-fno-sanitize-recover=all", "-I", str(ROOT), "-I", str(ROOT / "csrc"), "-I", str(ROOT / "build" / "gen")]
+FLAGS = ["-std=gnu11", "-D_GNU_SOURCE", "-O1", "-g", "-msse4.2", "-mpclmul", "-fno-sanitize-recover=all", "-I", str(ROOT), "-I", str(ROOT / "csrc"), "-I", str(ROOT / "pybroker" / "hooks" / "include"), "-I", str(ROOT / "build" / "gen")]
 SANITIZE = "address,undefined"
 LIBRARIES = ["-lz", "-lsnappy", "-llz4", "-lzstd", "-lpthread", "-lm"]
 INPUT_S_MAX, MEMORY_MIB_MAX = 1, 512

@@ -303,6 +303,6 @@ def unclaimed(broker: Broker, original: Original) -> bool:
 
 
 def copy_of(original: Original, to: Path) -> Path:
-    shutil.copytree(original.place, to)
+    shutil.copytree(original.place, to, ignore=shutil.ignore_patterns("*.sock"))
     (to / "broker.log").unlink(missing_ok=True)
     return to

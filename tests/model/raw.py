@@ -124,5 +124,5 @@ class Template:
 
     def copy(self, to: Path) -> Recorder:
         """The files below ``to``; a recorder that knows what is in them."""
-        shutil.copytree(self.place, to, dirs_exist_ok=True)
+        shutil.copytree(self.place, to, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.sock"))
         return Recorder(self.events)

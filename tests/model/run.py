@@ -133,4 +133,4 @@ class Run:
         place.mkdir(parents=True, exist_ok=True)
         history.write(self.recorder.events, place / "history.jsonl")
         if self.machine.broker.data_dir.is_dir():
-            shutil.copytree(self.machine.broker.data_dir, place / "data", dirs_exist_ok=True)
+            shutil.copytree(self.machine.broker.data_dir, place / "data", dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.sock"))
