@@ -4,6 +4,7 @@ Kafka and its tools come from ../shared/tools/kafka_peer.py; without it the test
 """
 
 import importlib.util
+import json
 import os
 import shutil
 import socket
@@ -15,12 +16,13 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from tests.support.batches import Record, batch
 from tests.support.broker import AnyBroker, Broker, ForeignBroker, ours_only
-from tests.support.kafka import Client
+from tests.support.groups import GROUP_CONFIG, Groups, assignment, subscription
+from tests.support.kafka import NONE, Client
 from tests.support.shared import SHARED
 
 PEER = SHARED / "tools" / "kafka_peer.py"
@@ -200,3 +202,35 @@ def test_kafkas_dump_reads_what_we_write(tmp_path: Path) -> None:
                 assert "Mismatches" not in text and "invalid" not in text.lower() and "Found" not in text, text[-2000:]
     finally:
         broker.discard()
+
+
+def test_kafkas_dump_decodes_our_offsets_topic(tmp_path: Path) -> None:
+    """A classic group, a consumer without a group, and one of the consumer protocol that comes, commits and leaves: every record of theirs, by its type."""
+    broker = Broker(tmp_path / "data", {**GROUP_CONFIG, "offsets.topic.num.partitions": "1"})
+    try:
+        broker.start()
+        groups = Groups(broker)
+        topic = groups.topic(3)
+        member = groups.member("classic", protocols=[("range", subscription(topic))])
+        member.join()
+        assert member.try_sync({member.member_id: assignment({topic: [0, 1, 2]})}).error_code == NONE
+        groups.commit("simple", [(topic, 0, 5)])
+        groups.client.produced(topic, batch([Record(b"x")]))
+        groups.close()
+        consumer = Consumer({"bootstrap.servers": broker.bootstrap, "group.id": "new", "group.protocol": "consumer", "auto.offset.reset": "earliest"})
+        consumer.subscribe([topic])
+        message = consumer.poll(20)
+        assert message is not None and message.error() is None
+        consumer.commit(asynchronous=False)
+        consumer.close()
+        broker.stop()
+        [path] = (broker.data_dir / "__consumer_offsets-0").glob("*.log")
+        lines = [line for line in dump("--offsets-decoder", "--files", path).splitlines() if line.startswith("| offset:")]
+    finally:
+        broker.discard()
+    keys = [json.loads(line.split(" key: ")[1].split(" payload: ")[0]) for line in lines]
+    payloads = [line.split(" payload: ")[1] for line in lines]
+    assert {key["type"] for key in keys} == {"1", "2", "3", "5", "6", "7", "8"}
+    assert all(payload == "<DELETE>" or json.loads(payload)["data"] for payload in payloads)
+    committed = {key["data"]["group"]: json.loads(payload)["data"]["offset"] for key, payload in zip(keys, payloads, strict=True) if key["type"] == "1"}
+    assert committed == {"simple": 5, "new": 1}
