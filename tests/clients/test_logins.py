@@ -25,7 +25,8 @@ def pybroker_authorize(principal, actions):
 @pytest.fixture
 def broker(tmp_path: Path) -> Any:
     """alice may do everything, bob may look at topics."""
-    bcrypt = pytest.importorskip("bcrypt")
+    import bcrypt
+
     users = tmp_path / "users"
     users.write_text("".join(f"{name}:{bcrypt.hashpw(f'{name}-secret'.encode(), bcrypt.gensalt(4)).decode()}\n" for name in ("alice", "bob")))
     plugins = SourcePlugin(tmp_path, "pybroker-auth-htpasswd"), FakePlugin(tmp_path, "rights", RIGHTS)
@@ -43,7 +44,8 @@ def settings(broker: Broker, user: str, password: str | None = None) -> dict[str
 
 
 def test_confluent_kafka_round_trip_and_refusals(broker: Broker) -> None:
-    confluent = pytest.importorskip("confluent_kafka")
+    import confluent_kafka as confluent
+
     told: list[Any] = []
     producer = confluent.Producer({**settings(broker, "alice"), "enable.idempotence": True})
     producer.produce("hers", b"value", callback=lambda error, message: told.append(error))
@@ -60,7 +62,7 @@ def test_confluent_kafka_round_trip_and_refusals(broker: Broker) -> None:
 
 
 def test_confluent_kafka_says_that_a_login_failed(broker: Broker) -> None:
-    confluent = pytest.importorskip("confluent_kafka")
+    import confluent_kafka as confluent
     from confluent_kafka.admin import AdminClient
 
     seen: list[int] = []
@@ -73,12 +75,13 @@ def test_confluent_kafka_says_that_a_login_failed(broker: Broker) -> None:
 
 def test_confluent_kafka_logs_in_again_on_the_same_connection(broker: Broker) -> None:
     """Its login holds for 3 s; what it produces meanwhile and after is stored without a new connection."""
-    confluent = pytest.importorskip("confluent_kafka")
+    import confluent_kafka as confluent
+
     errors: list[Any] = []
     producer = confluent.Producer({**settings(broker, "alice"), "error_cb": errors.append})
     import time
 
-    end_s = time.monotonic() + 7
+    end_s = time.monotonic() + 5
     count = 0
     while time.monotonic() < end_s:
         told: list[Any] = []
@@ -89,7 +92,8 @@ def test_confluent_kafka_logs_in_again_on_the_same_connection(broker: Broker) ->
 
 
 def test_kafka_python_round_trip_and_refusals(broker: Broker) -> None:
-    kafka = pytest.importorskip("kafka")
+    import kafka
+
     words = {"bootstrap_servers": broker.bootstrap, "security_protocol": "SASL_PLAINTEXT", "sasl_mechanism": "PLAIN"}
     producer = kafka.KafkaProducer(**words, sasl_plain_username="alice", sasl_plain_password="alice-secret")
     assert producer.send("theirs", b"value").get(15).offset == 0
@@ -101,7 +105,7 @@ def test_kafka_python_round_trip_and_refusals(broker: Broker) -> None:
 
 
 def test_aiokafka_round_trip_and_refusals(broker: Broker) -> None:
-    aiokafka = pytest.importorskip("aiokafka")
+    import aiokafka
     from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
 
     words = {"bootstrap_servers": broker.bootstrap, "security_protocol": "SASL_PLAINTEXT", "sasl_mechanism": "PLAIN"}
