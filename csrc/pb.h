@@ -240,6 +240,10 @@ void pb_watch_ready(struct pb_loop *loop, void *owner, int events);         /* o
 void pb_loop_on_turn_end(struct pb_loop *loop);                             /* after the readiness of one wake-up was handed over: appends, answers */
 void pb_loop_on_wake(struct pb_loop *loop);
 void pb_loop_on_timer(struct pb_loop *loop);
+/* A clean stop begins: no connection is accepted and no request served any more, fetches that wait are answered with what there is, produced batches that wait for the disk
+ * are answered when it has them. The loop goes on until pb_loop_is_drained, which is 5 s later at most (1 s where nothing but a slow reader is left); then pb_loop_close. */
+void pb_loop_drain(struct pb_loop *loop);
+bool pb_loop_is_drained(struct pb_loop *loop);                              /* ask after each end of a turn */
 /* Close all connections and listeners, let go of what waits. The owner then runs its loop until the watches are closed. */
 void pb_loop_close(struct pb_loop *loop);
 void pb_loop_free(struct pb_loop *loop);

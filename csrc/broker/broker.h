@@ -60,6 +60,7 @@ struct pb_loop {
     int32_t listener_count;
     int64_t expire_at_ns, timer_at_ns;                                      /* 0: not set */
     bool in_turn;                                                           /* the clock was read */
+    int64_t sent_until_ns, drained_until_ns;                                /* a clean stop waits so long for readers, and for the disk; 0: none is under way */
     bool closed;
 };
 

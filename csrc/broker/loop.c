@@ -71,7 +71,7 @@ static void adopt_all(struct pb_loop *loop) {
     for (struct pb_mpsc_node *node = pb__mpsc_take_all(&loop->accepted), *next; node != NULL; node = next) {
         struct pb_accepted *message = (struct pb_accepted *)(void *)node;
         next = node->next;
-        if (loop->closed) {
+        if (loop->closed || loop->drained_until_ns != 0) {
             close(message->fd);
         } else {
             adopt(loop, message->fd, message->listener);
@@ -103,11 +103,20 @@ void pb_watch_ready(struct pb_loop *loop, void *owner, int events) {
     ((struct pb_watched *)owner)->on_ready(owner, events);
 }
 
+enum { SENT_MS_MAX = 1000, DRAINED_MS_MAX = 5000 };
+
+/* Until the next time at which pb_loop_is_drained may change its mind by itself. */
+static int64_t drain_left_ms(const struct pb_loop *loop) {
+    int64_t now_ns = loop->api.net.now_ns, until_ns = now_ns < loop->sent_until_ns ? loop->sent_until_ns : loop->drained_until_ns;
+    return pb__max_i64((until_ns - now_ns + 999999) / 1000000, 0);
+}
+
 /* The timer is moved only forward in time by itself firing: most deadlines are lifted before they come. */
 static void set_timer(struct pb_loop *loop) {
     struct pb_api *api = &loop->api;
     int64_t in_ms = pb__max_i64((loop->expire_at_ns - api->net.now_ns) / 1000000, 0), next_ms = pb__purgatory_next_ms(api);
     if (next_ms >= 0) in_ms = pb__min_i64(in_ms, next_ms);
+    if (loop->drained_until_ns != 0) in_ms = pb__min_i64(in_ms, drain_left_ms(loop));
     for (int32_t i = 0; i < loop->listener_count; i++)
         if ((next_ms = pb__listener_tick(&loop->listeners[i])) >= 0) in_ms = pb__min_i64(in_ms, next_ms);
     int64_t at_ns = api->net.now_ns + in_ms * 1000000;
@@ -144,10 +153,32 @@ void pb_loop_on_timer(struct pb_loop *loop) {
 
 /* ---- the end */
 
+static void stop_listening(struct pb_loop *loop) {
+    for (int32_t i = 0; i < loop->listener_count; i++) pb__listener_close(&loop->listeners[i]);
+    loop->listener_count = 0;
+}
+
+void pb_loop_drain(struct pb_loop *loop) {
+    turn_begin(loop);
+    loop->sent_until_ns = loop->api.net.now_ns + SENT_MS_MAX * INT64_C(1000000);
+    loop->drained_until_ns = loop->api.net.now_ns + DRAINED_MS_MAX * INT64_C(1000000);
+    stop_listening(loop);
+    adopt_all(loop);
+    pb__net_drain(&loop->api.net);
+}
+
+bool pb_loop_is_drained(struct pb_loop *loop) {
+    struct pb_api *api = &loop->api;
+    int64_t now_ns = pb__env_now_ns(loop->broker->env);
+    if (loop->drained_until_ns == 0 || now_ns >= loop->drained_until_ns) return true;
+    if (!pb__list_is_empty(&api->produces_out) || !pb__list_is_empty(&api->lane_jobs) || !pb__list_is_empty(&api->lane_staged)) return false;
+    return now_ns >= loop->sent_until_ns || !pb__net_is_sending(&api->net);
+}
+
 void pb_loop_close(struct pb_loop *loop) {
     turn_begin(loop);
     loop->closed = true;
-    for (int32_t i = 0; i < loop->listener_count; i++) pb__listener_close(&loop->listeners[i]);
+    stop_listening(loop);
     adopt_all(loop);
     pb__mailbox_serve(&loop->api);
     pb__lanes_close(&loop->api);

@@ -308,6 +308,27 @@ int64_t pb__net_expire(struct pb_net *net) {
     return idle_ms_max > 0 ? expire(net, &net->conns, idle_ms_max * 1000000, next_ms) : next_ms;
 }
 
+static void drain(struct pb_net *net, struct pb_list *conns) {
+    PB_LIST_EACH(node, conns) {
+        struct pb_conn *conn = PB_LIST_ITEM(node, struct pb_conn, node);
+        if (conn->held) net->up.on_hang_up(net->up.context, conn);
+        pb__conn_fail(conn, PB_E_CLOSED);
+    }
+}
+
+void pb__net_drain(struct pb_net *net) {
+    drain(net, &net->strangers);
+    drain(net, &net->conns);
+}
+
+bool pb__net_is_sending(const struct pb_net *net) {
+    PB_LIST_EACH(node, &net->conns) {
+        const struct pb_conn *conn = PB_LIST_ITEM(node, struct pb_conn, node);
+        if (!conn->dead && !pb__list_is_empty(&conn->replies) && PB_LIST_ITEM(conn->replies.next, struct pb_reply, node)->state == PB_REPLY_READY) return true;
+    }
+    return false;
+}
+
 void pb__net_close_all(struct pb_net *net) {
     while (!pb__list_is_empty(&net->strangers)) destroy(PB_LIST_ITEM(net->strangers.next, struct pb_conn, node));
     PB_LIST_EACH(node, &net->conns) {

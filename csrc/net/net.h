@@ -155,6 +155,10 @@ void pb__conn_has_work(struct pb_conn *conn);
 bool pb__net_turn_end(struct pb_net *net);
 /* Close what was idle too long; gives the time until the next look, ms, at most 1,000 while buffers are spare. */
 int64_t pb__net_expire(struct pb_net *net);
+/* No further request is served. A connection is destroyed once all that it was owed has left; one that waits for nothing of ours (held) is told so by on_hang_up. */
+void pb__net_drain(struct pb_net *net);
+/* Whether some answer that is ready has not left. */
+bool pb__net_is_sending(const struct pb_net *net);
 void pb__net_close_all(struct pb_net *net);
 
 /* Buffers of the loop: *capacity_out >= size_bytes. NULL when there is no memory. */

@@ -39,7 +39,7 @@ cdef class Core:
     """Owns the broker in C, its loops, workers and logs; see core.pyi."""
 
     cdef pb.pb_env_posix env
-    cdef bint env_ready, started, stopped
+    cdef bint env_ready, started, stopped, joined
     cdef pb.pb_broker* broker
     cdef LoopState** loops
     cdef int loop_count, listener_count
@@ -94,7 +94,7 @@ cdef class Core:
         """Loops are stopped; without a clean stop the logs are left as a crash would leave them."""
         cdef int i
         if self.loops != NULL:
-            self.join_loops()
+            self.join_loops(STOPS_AT_ONCE)
         if self.lanes_open > 0 or self.views_open > 0:
             return                                          # a plugin is stuck with a batch of ours, or keeps one: the memory is left to the end of the process
         if self.env_ready:
@@ -112,12 +112,18 @@ cdef class Core:
         door_close(&self.door)
         self.door.fd = -1
 
-    cdef void join_loops(self) noexcept:
+    cdef void join_loops(self, Stopping how) noexcept:
         cdef int i
+        if self.joined:
+            return
+        self.joined = True
         with nogil:
             for i in range(self.loop_count):
-                if self.loops[i] != NULL and not self.loops[i].stopping:
-                    loop_stop(self.loops[i])
+                if self.loops[i] != NULL:
+                    loop_stop(self.loops[i], how)
+            for i in range(self.loop_count):
+                if self.loops[i] != NULL:
+                    loop_join(self.loops[i])
 
     cdef int need_broker(self) except -1:
         if self.broker == NULL:
@@ -453,7 +459,7 @@ cdef class Core:
         if self.broker == NULL or self.stopped:
             return
         self.stopped = True
-        self.join_loops()
+        self.join_loops(STOPS_DRAINED)
         with nogil:
             pb.pb_env_posix_deinit(&self.env)           # a sync under way ends first: a log is closed by one thread
             rc = pb.pb_broker_close_logs(self.broker)
@@ -464,7 +470,7 @@ cdef class Core:
         if self.broker == NULL:
             return
         self.stopped = True
-        self.join_loops()
+        self.join_loops(STOPS_AT_ONCE)
 
     def checkpoint(self):
         cdef int rc

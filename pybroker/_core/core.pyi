@@ -239,7 +239,7 @@ class Core:
         that no batch goes by any more. Ids of connections that have ended, of those that began a login or were asked about: no request of them follows.
         The mailbox rings for these too. Control thread."""
     def stop(self) -> None:
-        """Clean stop: no new connections, waiting requests answered or dropped, loops joined, logs flushed and synced, checkpoints and clean mark written.
+        """Clean stop: no new connections nor requests, those that were read are answered (bounded: 5 s for the disk, 1 s for slow readers), loops joined, logs flushed and synced, checkpoints and clean mark written.
         May be called twice. Blocks (call it from a thread to keep asyncio alive: it is safe there)."""
     def abort(self) -> None:
         """Stop without syncing or marking, as if killed: for tests."""

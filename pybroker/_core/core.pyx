@@ -5,7 +5,7 @@ from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t
 from libc.stdlib cimport calloc, free, malloc
 
 from pybroker._core cimport pb, uv
-from pybroker._core.loop cimport LoopState, Watch
+from pybroker._core.loop cimport GOES_ON, STOPS_AT_ONCE, STOPS_DRAINED, LoopState, Stopping, Watch
 
 cdef extern from "<signal.h>" nogil:
     ctypedef struct sigset_t:

@@ -7,6 +7,11 @@ cdef struct Watch:
     LoopState* state
     void* owner
 
+cdef enum Stopping:
+    GOES_ON = 0
+    STOPS_DRAINED = 1       # when all that it took is answered, or has waited long enough
+    STOPS_AT_ONCE = 2
+
 cdef struct LoopState:
     uv.uv_loop_t uv
     uv.uv_async_t wake
@@ -14,5 +19,7 @@ cdef struct LoopState:
     uv.uv_check_t check
     uv.uv_thread_t thread
     pb.pb_loop* loop
-    int stopping
+    Stopping stopping       # set by another thread, which then wakes the loop
+    int draining
+    int closed
     int running

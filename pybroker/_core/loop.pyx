@@ -59,9 +59,21 @@ cdef void wake(void* context) noexcept nogil:
     uv.uv_async_send(&(<LoopState*>context).wake)
 
 
+cdef void end_turn(LoopState* state) noexcept nogil:
+    """All was handed over. A loop that was to stop does once it owes nobody anything; uv_run ends with its last handle."""
+    pb.pb_loop_on_turn_end(state.loop)
+    if state.stopping == GOES_ON or state.closed or (state.stopping == STOPS_DRAINED and not (state.draining and pb.pb_loop_is_drained(state.loop))):
+        return
+    state.closed = 1
+    pb.pb_loop_close(state.loop)
+    uv.uv_close(<uv.uv_handle_t*>&state.wake, NULL)
+    uv.uv_close(<uv.uv_handle_t*>&state.timer, NULL)
+    uv.uv_close(<uv.uv_handle_t*>&state.check, NULL)
+
+
 cdef void on_timer(uv.uv_timer_t* handle) noexcept nogil:
     pb.pb_loop_on_timer((<LoopState*>handle.data).loop)
-    pb.pb_loop_on_turn_end((<LoopState*>handle.data).loop)     # timers run before the poll, whose end would come too late
+    end_turn(<LoopState*>handle.data)                  # timers run before the poll, whose end would come too late
 
 
 cdef void timer_set(void* context, int64_t in_ms) noexcept nogil:
@@ -71,17 +83,16 @@ cdef void timer_set(void* context, int64_t in_ms) noexcept nogil:
 
 cdef void on_wake(uv.uv_async_t* handle) noexcept nogil:
     cdef LoopState* state = <LoopState*>handle.data
-    if state.stopping:
-        pb.pb_loop_close(state.loop)
-        uv.uv_close(<uv.uv_handle_t*>&state.wake, NULL)
-        uv.uv_close(<uv.uv_handle_t*>&state.timer, NULL)
-        uv.uv_close(<uv.uv_handle_t*>&state.check, NULL)
+    if state.closed:
         return
+    if state.stopping == STOPS_DRAINED and not state.draining:
+        state.draining = 1
+        pb.pb_loop_drain(state.loop)
     pb.pb_loop_on_wake(state.loop)
 
 
 cdef void on_check(uv.uv_check_t* handle) noexcept nogil:
-    pb.pb_loop_on_turn_end((<LoopState*>handle.data).loop)
+    end_turn(<LoopState*>handle.data)
 
 
 cdef void run(void* context) noexcept nogil:
@@ -121,10 +132,14 @@ cdef int loop_start(LoopState* state) noexcept nogil:
     return rc
 
 
-cdef void loop_stop(LoopState* state) noexcept nogil:
-    """Close all it has and wait for its thread. A loop that never ran is closed on the caller's thread."""
-    state.stopping = 1
+cdef void loop_stop(LoopState* state, Stopping how) noexcept nogil:
+    """Ask it to end, from any thread; loop_join waits for it."""
+    state.stopping = how
     uv.uv_async_send(&state.wake)
+
+
+cdef void loop_join(LoopState* state) noexcept nogil:
+    """Wait until all it had is closed. A loop that never ran is closed on the caller's thread."""
     if state.running:
         uv.uv_thread_join(&state.thread)
     else:

@@ -155,6 +155,8 @@ cdef extern from "pb.h" nogil:
     void pb_loop_on_turn_end(pb_loop* loop)
     void pb_loop_on_wake(pb_loop* loop)
     void pb_loop_on_timer(pb_loop* loop)
+    void pb_loop_drain(pb_loop* loop)
+    bint pb_loop_is_drained(pb_loop* loop)
     void pb_loop_close(pb_loop* loop)
     void pb_loop_free(pb_loop* loop)
 
